@@ -1,0 +1,94 @@
+// From a table to numbers a model can train on: choice of columns, missing cells, one-hot, classes,
+// splits, scaling.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "thalweg/core/tensor_file.hpp"
+#include "thalweg/data/table.hpp"
+
+namespace thalweg {
+
+enum class Task { automatic, regression, classification };
+enum class Missing { refuse, drop, mean };
+
+struct DatasetOptions {
+  std::vector<std::string> targets;   ///< required, by name or 0-based index
+  std::vector<std::string> features;  ///< empty: all but targets
+  std::vector<std::string> drop;
+  std::vector<std::string> one_hot;  ///< text or numeric columns to encode one-hot
+  Task task = Task::automatic;
+  Missing missing = Missing::refuse;
+  bool standardize = true;
+  double validation = 0, test = 0;  ///< fractions in [0, 1), sum < 1
+  std::uint64_t seed = 0;
+};
+
+/// How table columns become model inputs and model outputs become target values; stored with the
+/// model.
+struct Encoding {
+  struct Feature {
+    std::string column;  ///< name in the table
+    std::vector<std::string>
+        categories;   ///< one-hot: the categories in order, one input each; else empty
+    double fill = 0;  ///< value for a missing cell (mean of the training rows)
+    bool may_be_missing = false;
+  };
+  std::vector<Feature> features;
+  std::vector<std::string> input_names;  ///< (D): column, or column=category
+  Vector input_mean,
+      input_scale;  ///< (D): input = (raw - mean) / scale; 0 and 1 without standardization
+  Task task = Task::regression;
+  std::vector<std::string> targets;
+  Vector target_mean, target_scale;  ///< (Q), regression: target = mean + scale * output
+  std::vector<std::string>
+      classes;  ///< classification: labels in sort order (numeric, else by bytes)
+
+  Index inputs() const { return input_mean.size(); }
+  /// Outputs of the model: targets of a regression, 1 for two classes, else the number of classes.
+  Index outputs() const;
+
+  /// Encodes the features of any table that has the columns (by name; extra ones are ignored).
+  /// Throws DataError.
+  Matrix encode(const Table& table) const;
+  void save(TensorFile& file) const;
+  static Encoding load(const TensorFile& file);
+};
+
+/// Standardized inputs and targets of one part of the split.
+struct Part {
+  Matrix inputs;            ///< (N, D)
+  Matrix targets;           ///< (N, Q), standardized; empty for classification
+  Matrix raw_targets;       ///< (N, Q), original units; empty for classification
+  std::vector<int> labels;  ///< classification: class indices
+  std::vector<Index> rows;  ///< row in the table
+  Index size() const { return inputs.rows(); }
+};
+
+struct Dataset {
+  Encoding encoding;
+  Part train, validation, test;
+  Index table_rows = 0;
+  Index dropped_rows = 0;
+  std::vector<std::string>
+      dropped_columns;               ///< constant on the training rows: kept out with a warning
+  std::vector<std::string> notices;  ///< what was decided and is worth announcing
+};
+
+/// Chooses columns, treats missing cells, splits (seeded), standardizes by the training rows.
+/// Throws UsageError for unknown or contradictory columns, DataError for cells that cannot be used,
+/// RefusedError for too few rows.
+Dataset make_dataset(const Table& table, const DatasetOptions& options);
+
+/// Regression and classification metrics in original units.
+struct Metrics {
+  std::optional<double> rmse, mae, r2, accuracy, cross_entropy;
+};
+/// outputs (N, Q) of the model on part.inputs.
+Metrics evaluate(const Encoding& encoding, const Part& part, const Matrix& outputs);
+
+}  // namespace thalweg

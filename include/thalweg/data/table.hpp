@@ -1,0 +1,55 @@
+// Tables of text and number columns, read from CSV.
+#pragma once
+
+#include <filesystem>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "thalweg/core/types.hpp"
+
+namespace thalweg {
+
+/// One column. A column all of whose non-empty cells are numbers is numeric; the others keep their
+/// text.
+struct Column {
+  std::string name;
+  bool numeric = true;
+  std::vector<double> numbers;    ///< numeric columns: one per row, NaN where the cell is empty
+  std::vector<std::string> text;  ///< text columns: one per row, "" where the cell is empty
+  Index missing = 0;              ///< number of empty cells
+  Index first_text_row =
+      -1;  ///< text columns: file row of the first cell that is not a number, for messages
+};
+
+/// A table as read. Rows are data rows; file_row(i) is the 1-based line of row i in the file, for
+/// messages.
+struct Table {
+  std::string source;  ///< path as given, or "-" for stdin
+  bool header_found = true;
+  char delimiter = ',';
+  std::vector<Column> columns;
+  std::vector<Index>
+      file_rows;  ///< (rows), 1-based file row (record number, the header being row 1)
+
+  Index rows() const { return static_cast<Index>(file_rows.size()); }
+  /// Index of a column by name or 0-based index text; throws UsageError that lists the names.
+  Index find(const std::string& name_or_index) const;
+};
+
+struct CsvOptions {
+  std::optional<char> delimiter;  ///< detected among , ; tab when absent
+};
+
+/// Reads CSV: RFC 4180 with quotes, UTF-8 BOM, LF or CRLF, gzip (by content), "-" for stdin.
+/// Columns without a header are named x0, x1, ... Throws DataError with file, row, column and
+/// remedy for anything that cannot be used: see docs/data.md for the list.
+Table read_csv(const std::string& path, const CsvOptions& options = {});
+Table parse_csv(std::string_view bytes, const std::string& source, const CsvOptions& options = {});
+
+/// The bytes of a file ("-": stdin), gunzipped when they are gzip. Throws DataError.
+std::string read_bytes(const std::string& path);
+
+}  // namespace thalweg

@@ -1,0 +1,36 @@
+// Solving with a symmetric positive (semi)definite matrix plus a multiple of the identity: A + mu
+// I.
+#pragma once
+
+#include <optional>
+
+#include "thalweg/core/types.hpp"
+
+namespace thalweg::linalg {
+
+/// Cholesky factor of A + mu I for a symmetric A given by its lower triangle.
+class CholeskyFactor {
+ public:
+  /// Factorizes a copy of A (n, n) + mu I. Check ok() before solving.
+  CholeskyFactor(const ConstMatrixRef& a, double mu);
+  bool ok() const { return ok_; }  ///< false: not numerically positive definite
+  Vector solve(const ConstVectorRef& b) const;
+  Vector solve_lower(
+      const ConstVectorRef& b) const;  ///< L^-1 b, for |L^-1 b|^2 = b'(A + mu I)^-1 b
+  /// Smallest eigenvalue of A + mu I by inverse iteration with the factor, relative accuracy
+  /// `tolerance`.
+  double smallest_eigenvalue(double tolerance = 1e-3, int max_iterations = 200) const;
+
+ private:
+  Matrix factor_;
+  bool ok_;
+};
+
+/// All eigenvalues and vectors of a symmetric matrix (lower triangle read), ascending.
+struct Eigenpairs {
+  Vector values;   ///< (n), ascending
+  Matrix vectors;  ///< (n, n), columns
+};
+Eigenpairs eigenpairs(const ConstMatrixRef& a);
+
+}  // namespace thalweg::linalg

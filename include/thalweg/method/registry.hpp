@@ -1,0 +1,37 @@
+// The methods by name: what each needs and promises, its options, and how to make one.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "thalweg/run/method.hpp"
+#include "thalweg/run/option_visitor.hpp"
+
+namespace thalweg {
+
+struct OptionInfo {
+  std::string key, type, default_value,
+      meaning;  ///< type: number, integer, true|false, or the choices a|b|c
+};
+
+struct MethodInfo {
+  std::string name, summary, needs, promise, reference;
+  bool needs_composite = false;  ///< works on outputs and Jacobian; others need gradients only
+  std::vector<OptionInfo> options;
+  /// Makes the method; throws UsageError listing the valid keys for an unknown one, and every
+  /// violated range at once.
+  std::function<std::unique_ptr<Method>(const std::map<std::string, std::string>& options)> make;
+  /// All options with the values used, after `options` have been applied.
+  std::function<std::map<std::string, std::string>(
+      const std::map<std::string, std::string>& options)>
+      used_options;
+};
+
+const std::vector<MethodInfo>& methods();
+/// Throws UsageError that lists the names.
+const MethodInfo& find_method(const std::string& name);
+
+}  // namespace thalweg

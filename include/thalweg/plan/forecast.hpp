@@ -1,0 +1,30 @@
+// The promise made before the first step.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "thalweg/core/assumption.hpp"
+#include "thalweg/preflight/preflight.hpp"
+
+namespace thalweg {
+
+/// What is promised; absent fields are not promised.
+struct Forecast {
+  double initial_loss = 0;
+  std::optional<double> target_loss;
+  std::optional<double>
+      floor;  ///< where the target cannot be promised: the loss that can be reached
+  std::optional<double>
+      flow_time;  ///< s* = (N/2) ln(C0 / target) for the adapted flow under the rank condition
+  std::optional<double> steps;
+  std::optional<double> seconds;
+  std::optional<double> bytes;
+  bool claims_global_minimum =
+      false;  ///< the target loss at a proved lower bound is promised (exit code 7 if refuted)
+  bool claims_rate = false;  ///< the loss at every flow time is promised
+  std::vector<Assumption> assumptions;
+};
+
+}  // namespace thalweg

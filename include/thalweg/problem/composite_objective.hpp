@@ -1,0 +1,36 @@
+// An output loss of an output model: what Gauss-Newton methods and the adapted flow work on.
+#pragma once
+
+#include <memory>
+
+#include "thalweg/problem/objective.hpp"
+#include "thalweg/problem/output_loss.hpp"
+#include "thalweg/problem/output_model.hpp"
+
+namespace thalweg {
+
+/// f(x) = L(y(x)).
+class CompositeObjective final : public Objective {
+ public:
+  /// Throws UsageError when model and loss disagree on m or Q.
+  CompositeObjective(std::shared_ptr<const OutputModel> model,
+                     std::shared_ptr<const OutputLoss> loss);
+
+  Index dimension() const override { return model_->parameter_count(); }
+  double value(const ConstVectorRef& x) const override;
+  double value_and_gradient(const ConstVectorRef& x, VectorRef g) const override;
+  Index sample_count() const override { return loss_->sample_count(); }
+  double lower_bound() const override { return loss_->lower_bound(); }
+  std::string description() const override;
+
+  const OutputModel& model() const { return *model_; }
+  const OutputLoss& loss() const { return *loss_; }
+  Index output_count() const { return model_->output_count(); }
+  bool overparametrized() const { return dimension() >= output_count(); }
+
+ private:
+  std::shared_ptr<const OutputModel> model_;
+  std::shared_ptr<const OutputLoss> loss_;
+};
+
+}  // namespace thalweg

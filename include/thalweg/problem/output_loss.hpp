@@ -1,0 +1,47 @@
+// The loss as a function of the stacked outputs.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "thalweg/core/types.hpp"
+
+namespace thalweg {
+
+/// A convex loss L(y) of the stacked outputs y, shape (m), m = N * Q; the mean over the N samples.
+/// Its Hessian is block diagonal: one (Q, Q) block per sample.
+class OutputLoss {
+ public:
+  virtual ~OutputLoss() = default;
+  OutputLoss() = default;
+  OutputLoss(const OutputLoss&) = delete;
+  OutputLoss& operator=(const OutputLoss&) = delete;
+
+  virtual Index output_count() const = 0;                 ///< m
+  virtual Index outputs_per_sample() const { return 1; }  ///< Q
+  Index sample_count() const { return output_count() / outputs_per_sample(); }
+
+  virtual double value(const ConstVectorRef& y) const = 0;
+  virtual void gradient(const ConstVectorRef& y, VectorRef gy) const = 0;  ///< dL/dy, (m)
+  virtual void hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
+                               VectorRef hv) const = 0;
+  /// A root S of the Hessian, H = S' S, in the layout of Linearization::normal: (m, Q).
+  virtual Matrix hessian_root(const ConstVectorRef& y) const = 0;
+
+  /// h where the Hessian is h times the identity everywhere (squared loss: 1/N), else absent.
+  virtual std::optional<double> constant_hessian() const { return std::nullopt; }
+  /// The minimiser in output space and the loss there, where they exist (squared loss: the targets,
+  /// 0).
+  virtual std::optional<Vector> minimizer() const { return std::nullopt; }
+  virtual double strong_convexity() const { return 0; }  ///< nu >= 0 with L nu-strongly convex
+  virtual double lower_bound() const { return 0; }       ///< a proved lower bound of L
+
+  virtual std::string description() const = 0;
+};
+
+/// Products with a block-diagonal root S in the layout of Linearization::normal; an empty root is
+/// the identity.
+void apply_root(const Matrix& root, const ConstVectorRef& v, VectorRef sv);           ///< S v
+void apply_root_adjoint(const Matrix& root, const ConstVectorRef& v, VectorRef stv);  ///< S' v
+
+}  // namespace thalweg

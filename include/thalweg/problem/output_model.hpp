@@ -1,0 +1,104 @@
+// A model as a map from parameters to stacked outputs, with its Jacobian as a linear operator.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "thalweg/core/types.hpp"
+
+namespace thalweg {
+
+/// The outputs y(x), shape (m), and their Jacobian J, shape (m, n), at one point x. Outputs of N
+/// samples with Q outputs each are stacked output by output: entry q * N + i is output q of sample
+/// i, so that y is an (N, Q) matrix by columns.
+///
+/// A derived class must give apply and apply_adjoint; rows, gram and normal have generic fallbacks
+/// that form J in blocks of bounded memory. A class that knows more structure overrides them.
+class Linearization {
+ public:
+  virtual ~Linearization() = default;
+  Linearization() = default;
+  Linearization(const Linearization&) = delete;
+  Linearization& operator=(const Linearization&) = delete;
+
+  virtual Index parameter_count() const = 0;              ///< n
+  virtual Index output_count() const = 0;                 ///< m = N * Q
+  virtual Index outputs_per_sample() const { return 1; }  ///< Q
+
+  virtual const Vector& outputs() const = 0;  ///< y(x), (m)
+
+  virtual void apply(const ConstVectorRef& v, VectorRef jv) const = 0;  ///< J v, (n) -> (m)
+  virtual void apply_adjoint(const ConstVectorRef& u,
+                             VectorRef jtu) const = 0;  ///< J' u, (m) -> (n)
+
+  /// Rows first .. first+count-1 of J, written TRANSPOSED into `rows`, shape (n, count): column c
+  /// is row first + c.
+  virtual void rows(Index first, Index count, MatrixRef rows) const;
+  /// K = J J', shape (m, m); only the lower triangle is written.
+  virtual void gram(MatrixRef k) const;
+  /// H = J' S' S J, shape (n, n); only the lower triangle is written. `root` is the root S of the
+  /// output metric, block diagonal with one (Q, Q) block S_i per sample, stored as an (m, Q) matrix
+  /// with root(q * N + i, p) = S_i(q, p); an empty matrix means the identity.
+  virtual void normal(const Matrix& root, MatrixRef h) const;
+
+  void normal(MatrixRef h) const { normal(Matrix(), h); }
+  Matrix jacobian()
+      const;  ///< J explicitly, (m, n): for small problems, checks and factorizations of J itself
+
+  virtual bool exact() const {
+    return true;
+  }  ///< false: the Jacobian is measured by finite differences
+
+  // Work of each operation in floating-point operations, for forecasts. Defaults count an explicit
+  // J.
+  virtual double apply_flops() const;
+  virtual double gram_flops() const;
+  virtual double normal_flops() const;
+};
+
+/// A model: parameters x (n) -> outputs y (m).
+class OutputModel {
+ public:
+  virtual ~OutputModel() = default;
+  OutputModel() = default;
+  OutputModel(const OutputModel&) = delete;
+  OutputModel& operator=(const OutputModel&) = delete;
+
+  virtual Index parameter_count() const = 0;  ///< n
+  virtual Index output_count() const = 0;     ///< m = N * Q
+  virtual Index outputs_per_sample() const { return 1; }
+  Index sample_count() const { return output_count() / outputs_per_sample(); }  ///< N
+
+  virtual void outputs(const ConstVectorRef& x, VectorRef y) const = 0;
+  /// The default measures the Jacobian by central differences, and says so (Linearization::exact()
+  /// is false).
+  virtual std::unique_ptr<Linearization> linearize(const ConstVectorRef& x) const;
+
+  virtual std::string description() const { return "model"; }
+  virtual double forward_flops() const;  ///< work of outputs(); default 2 m n
+};
+
+/// A linearization that holds its Jacobian explicitly: what small user models return from
+/// linearize().
+class DenseLinearization final : public Linearization {
+ public:
+  DenseLinearization(Vector outputs, Matrix jacobian, Index outputs_per_sample = 1,
+                     bool exact = true);
+
+  Index parameter_count() const override { return jacobian_.cols(); }
+  Index output_count() const override { return jacobian_.rows(); }
+  Index outputs_per_sample() const override { return outputs_per_sample_; }
+  const Vector& outputs() const override { return outputs_; }
+  void apply(const ConstVectorRef& v, VectorRef jv) const override;
+  void apply_adjoint(const ConstVectorRef& u, VectorRef jtu) const override;
+  void rows(Index first, Index count, MatrixRef rows) const override;
+  bool exact() const override { return exact_; }
+
+ private:
+  Vector outputs_;
+  Matrix jacobian_;
+  Index outputs_per_sample_;
+  bool exact_;
+};
+
+}  // namespace thalweg

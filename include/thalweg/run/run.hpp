@@ -1,0 +1,81 @@
+// The one loop. Advances a method's state until a criterion fires, while observers watch.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "thalweg/core/stop_token.hpp"
+#include "thalweg/run/method.hpp"
+#include "thalweg/run/stopping.hpp"
+
+namespace thalweg {
+
+/// Watches a run; cannot change it.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on_start(const StepRecord& /*record*/) {}
+  virtual void on_step(const Progress& /*progress*/) {}
+  virtual void on_end(const StopReason& /*reason*/) {}
+};
+
+/// Where and how often checkpoints are written. One is written before step 1, then at least every
+/// `seconds`, and at the end. A checkpoint holds the state, the trace and the bookkeeping of the
+/// loop; `extra` holds what the caller needs to rebuild problem and method (the command line: its
+/// options and the plan).
+struct CheckpointPlan {
+  std::filesystem::path path;
+  double seconds = 1.0;
+  std::map<std::string, std::string> extra;
+};
+
+struct RunOptions {
+  StopWhen stop;                     ///< required
+  std::vector<Observer*> observers;  ///< not owned
+  /// Loss on held-back data at x; evaluated after every accepted step. Empty: no validation. The
+  /// best point is then the one with the smallest validation loss, otherwise the one with the
+  /// smallest value.
+  std::function<double(const ConstVectorRef& x)> validation;
+  const StopToken* stop_token = nullptr;  ///< not owned; a request ends the run with `interrupted`
+  std::optional<CheckpointPlan> checkpoint;
+  Context context;
+};
+
+/// What a run returns. The values belong to the point `best`.
+struct Result {
+  Vector best;       ///< best point: by validation where there is one, else by value
+  double value = 0;  ///< f(best)
+  std::optional<double> validation;  ///< validation loss at best
+  std::int64_t best_step = 0;
+  Vector last;                      ///< the last point
+  StopReason reason;                ///< the leading reason
+  std::vector<StopReason> reasons;  ///< every criterion that fired
+  std::int64_t steps = 0, samples = 0, evaluations = 0;
+  double seconds = 0;
+  std::vector<StepRecord> trace;  ///< start first
+};
+
+/// Runs from x0. Errors of use are thrown before the first step; numerical trouble ends in an
+/// Outcome.
+Result run(const Objective& problem, const Method& method, const ConstVectorRef& x0,
+           const RunOptions& options);
+
+/// Goes on from a checkpoint; equal, bit for bit, to the run that was not interrupted. A checkpoint
+/// of a finished run returns its result unchanged. Throws DataError when the file is not a
+/// checkpoint of this method and problem size.
+Result resume(const Objective& problem, const Method& method,
+              const std::filesystem::path& checkpoint, const RunOptions& options);
+
+/// The `extra` of a checkpoint, and whether the run had ended.
+struct CheckpointInfo {
+  std::map<std::string, std::string> extra;
+  bool finished = false;
+  std::string method;
+};
+CheckpointInfo read_checkpoint_info(const std::filesystem::path& checkpoint);
+
+}  // namespace thalweg

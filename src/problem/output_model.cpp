@@ -1,0 +1,141 @@
+#include "thalweg/problem/output_model.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "thalweg/core/error.hpp"
+#include "thalweg/linalg/blas.hpp"
+#include "thalweg/problem/output_loss.hpp"
+
+namespace thalweg {
+namespace {
+
+// Columns of a block of J' that fits a bounded buffer of about 64 MB.
+Index block_size(Index parameters, Index outputs) {
+  constexpr Index budget = Index{1} << 23;
+  return std::clamp(budget / std::max<Index>(1, parameters), Index{1}, outputs);
+}
+
+}  // namespace
+
+void Linearization::rows(Index first, Index count, MatrixRef rows) const {
+  Vector unit = Vector::Zero(output_count());
+  for (Index c = 0; c < count; ++c) {
+    unit[first + c] = 1;
+    apply_adjoint(unit, rows.col(c));
+    unit[first + c] = 0;
+  }
+}
+
+void Linearization::gram(MatrixRef k) const {
+  const Index m = output_count(), n = parameter_count(), block = block_size(n, m);
+  Matrix left(n, block), right(n, block);
+  for (Index i = 0; i < m; i += block) {
+    const Index ni = std::min(block, m - i);
+    rows(i, ni, left.leftCols(ni));
+    linalg::syrk(1, linalg::Op::transpose, left.leftCols(ni), 0, k.block(i, i, ni, ni));
+    for (Index j = 0; j < i; j += block) {
+      const Index nj = std::min(block, m - j);
+      rows(j, nj, right.leftCols(nj));
+      linalg::gemm(1, linalg::Op::transpose, left.leftCols(ni), linalg::Op::none,
+                   right.leftCols(nj), 0, k.block(i, j, ni, nj));
+    }
+  }
+}
+
+void Linearization::normal(const Matrix& root, MatrixRef h) const {
+  const Index m = output_count(), n = parameter_count(), q = outputs_per_sample(), samples = m / q;
+  const Index block = block_size(n * q, samples);
+  h.triangularView<Eigen::Lower>().setZero();
+  Matrix j(n, block * q), sj(n, block * q);
+  for (Index i = 0; i < samples; i += block) {
+    const Index ni = std::min(block, samples - i);
+    for (Index p = 0; p < q; ++p) rows(p * samples + i, ni, j.middleCols(p * ni, ni));
+    if (root.size() == 0) {
+      linalg::syrk(1, linalg::Op::none, j.leftCols(q * ni), 1, h);
+      continue;
+    }
+    sj.leftCols(q * ni).setZero();
+    for (Index o = 0; o < q; ++o)
+      for (Index p = 0; p < q; ++p)
+        sj.middleCols(o * ni, ni) +=
+            j.middleCols(p * ni, ni) * root.col(p).segment(o * samples + i, ni).asDiagonal();
+    linalg::syrk(1, linalg::Op::none, sj.leftCols(q * ni), 1, h);
+  }
+}
+
+Matrix Linearization::jacobian() const {
+  const Index m = output_count(), n = parameter_count(), block = block_size(n, m);
+  Matrix j(m, n), part(n, block);
+  for (Index i = 0; i < m; i += block) {
+    const Index ni = std::min(block, m - i);
+    rows(i, ni, part.leftCols(ni));
+    j.middleRows(i, ni) = part.leftCols(ni).transpose();
+  }
+  return j;
+}
+
+double Linearization::apply_flops() const {
+  return 2.0 * static_cast<double>(output_count()) * static_cast<double>(parameter_count());
+}
+
+double Linearization::gram_flops() const {
+  return static_cast<double>(output_count()) * apply_flops() / 2;
+}
+
+double Linearization::normal_flops() const {
+  return static_cast<double>(parameter_count()) * apply_flops() / 2;
+}
+
+double OutputModel::forward_flops() const {
+  return 2.0 * static_cast<double>(output_count()) * static_cast<double>(parameter_count());
+}
+
+std::unique_ptr<Linearization> OutputModel::linearize(const ConstVectorRef& x) const {
+  const Index m = output_count(), n = parameter_count();
+  Vector y(m), plus(m), minus(m), point = x;
+  outputs(point, y);
+  Matrix jacobian(m, n);
+  const double step =
+      std::cbrt(std::numeric_limits<double>::epsilon());  // optimal for central differences
+  for (Index k = 0; k < n; ++k) {
+    const double at = point[k];
+    const double h = step * std::max(1.0, std::abs(at));
+    point[k] = at + h;
+    const double up = point[k];
+    outputs(point, plus);
+    point[k] = at - h;
+    const double down = point[k];
+    outputs(point, minus);
+    point[k] = at;
+    jacobian.col(k) = (plus - minus) / (up - down);
+  }
+  return std::make_unique<DenseLinearization>(std::move(y), std::move(jacobian),
+                                              outputs_per_sample(), false);
+}
+
+DenseLinearization::DenseLinearization(Vector outputs, Matrix jacobian, Index outputs_per_sample,
+                                       bool exact)
+    : outputs_(std::move(outputs)),
+      jacobian_(std::move(jacobian)),
+      outputs_per_sample_(outputs_per_sample),
+      exact_(exact) {
+  if (outputs_.size() != jacobian_.rows() || outputs_per_sample_ < 1 ||
+      outputs_.size() % outputs_per_sample_ != 0)
+    throw UsageError("a DenseLinearization needs one Jacobian row per output");
+}
+
+void DenseLinearization::apply(const ConstVectorRef& v, VectorRef jv) const {
+  jv.noalias() = jacobian_ * v;
+}
+
+void DenseLinearization::apply_adjoint(const ConstVectorRef& u, VectorRef jtu) const {
+  jtu.noalias() = jacobian_.transpose() * u;
+}
+
+void DenseLinearization::rows(Index first, Index count, MatrixRef rows) const {
+  rows = jacobian_.middleRows(first, count).transpose();
+}
+
+}  // namespace thalweg

@@ -1,0 +1,1 @@
+// Removed by the first source of this layer.

@@ -241,7 +241,7 @@ void replace_file(const std::filesystem::path& path, const std::string& content)
 
 }  // namespace
 
-void TensorFile::put(const std::string& name, const ConstVectorRef& v) {
+void TensorFile::put(const std::string& name, const Vector& v) {
   tensors[name] = {{v.size()}, std::vector<double>(v.data(), v.data() + v.size())};
 }
 

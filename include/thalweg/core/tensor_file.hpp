@@ -25,7 +25,7 @@ class TensorFile {
   std::map<std::string, std::string> metadata;
   std::map<std::string, Tensor> tensors;
 
-  void put(const std::string& name, const ConstVectorRef& v);  ///< shape (n)
+  void put(const std::string& name, const Vector& v);     ///< shape (n)
   void put(const std::string& name, const Matrix& m);     ///< shape (rows, cols), stored row by row
   void put(const std::string& name, double value);        ///< shape ()
   void put(const std::string& name, std::int64_t value);  ///< shape ()

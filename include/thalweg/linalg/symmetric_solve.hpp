@@ -13,6 +13,8 @@ class CholeskyFactor {
  public:
   /// Factorizes a copy of A (n, n) + mu I. Check ok() before solving.
   CholeskyFactor(const ConstMatrixRef& a, double mu);
+  /// The same in the storage of A itself, without a copy.
+  CholeskyFactor(Matrix&& a, double mu);
   bool ok() const { return ok_; }  ///< false: not numerically positive definite
   Vector solve(const ConstVectorRef& b) const;
   Vector solve_lower(

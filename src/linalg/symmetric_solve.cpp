@@ -1,0 +1,83 @@
+#include "thalweg/linalg/symmetric_solve.hpp"
+
+#include <Eigen/Eigenvalues>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "kernel_threads.hpp"
+#include "lapack.hpp"
+#include "thalweg/linalg/blas.hpp"
+#include "thalweg/linalg/lanczos.hpp"
+
+namespace thalweg::linalg {
+namespace {
+
+Matrix lower_copy(const ConstMatrixRef& a) {
+  Matrix copy(a.rows(), a.cols());
+  copy.triangularView<Eigen::Lower>() = a;
+  return copy;
+}
+
+}  // namespace
+
+CholeskyFactor::CholeskyFactor(const ConstMatrixRef& a, double mu)
+    : CholeskyFactor(lower_copy(a), mu) {}
+
+CholeskyFactor::CholeskyFactor(Matrix&& a, double mu) : factor_(std::move(a)) {
+  factor_.diagonal().array() += mu;
+  ok_ = cholesky_in_place(factor_);
+}
+
+Vector CholeskyFactor::solve(const ConstVectorRef& b) const {
+  Vector x = solve_lower(b);
+  factor_.triangularView<Eigen::Lower>().transpose().solveInPlace(x);
+  return x;
+}
+
+Vector CholeskyFactor::solve_lower(const ConstVectorRef& b) const {
+  Vector x = b;
+  factor_.triangularView<Eigen::Lower>().solveInPlace(x);
+  return x;
+}
+
+double CholeskyFactor::smallest_eigenvalue(double tolerance, int max_iterations) const {
+  const Product inverse = [this](const ConstVectorRef& v, VectorRef av) { av = solve(v); };
+  RandomStream random(0, "smallest-eigenvalue");
+  const RitzPair top = extreme_eigenpair(inverse, factor_.rows(), Extreme::largest, tolerance,
+                                         max_iterations, random);
+  return 1 / top.value;
+}
+
+#ifdef THALWEG_WITH_OPENBLAS
+
+Eigenpairs eigenpairs(const ConstMatrixRef& a) {
+  Eigenpairs pairs{Vector(a.rows()), lower_copy(a)};
+  if (a.rows() == 0) return pairs;
+  const int n = static_cast<int>(a.rows());
+  int info = 0, query = -1, iwork_size = 0;
+  double work_size = 0;
+  const auto dsyevd = [&](double* work, const int* lwork, int* iwork, const int* liwork) {
+    dsyevd_("V", "L", &n, pairs.vectors.data(), &n, pairs.values.data(), work, lwork, iwork, liwork,
+            &info);
+  };
+  dsyevd(&work_size, &query, &iwork_size, &query);
+  std::vector<double> work(static_cast<std::size_t>(work_size));
+  std::vector<int> iwork(static_cast<std::size_t>(iwork_size));
+  const int lwork = static_cast<int>(work.size()), liwork = static_cast<int>(iwork.size());
+  const KernelScope scope(9.0 * n * n * n);
+  dsyevd(work.data(), &lwork, iwork.data(), &liwork);
+  if (info != 0) pairs.values.setConstant(std::numeric_limits<double>::quiet_NaN());
+  return pairs;
+}
+
+#else
+
+Eigenpairs eigenpairs(const ConstMatrixRef& a) {
+  const Eigen::SelfAdjointEigenSolver<Matrix> solver(a);
+  return {solver.eigenvalues(), solver.eigenvectors()};
+}
+
+#endif
+
+}  // namespace thalweg::linalg

@@ -2,6 +2,7 @@
 // clock.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,20 +23,29 @@ struct Decision {
 /// What the user wants and what he fixed himself.
 struct Goal {
   std::optional<std::string> method;  ///< absent: auto
+  /// As given; the key "eps" is no option of a method but the first-order tolerance, and make_plan
+  /// takes it out.
   std::map<std::string, std::string> method_options;
   std::optional<double> target_loss;      ///< absent: the planner's
   std::optional<std::int64_t> max_steps;  ///< absent: 10000
   std::optional<double> time_limit;       ///< seconds
   bool validation = false;                ///< early stopping on validation was asked for
+  /// The parameters themselves are wanted (`solve`): least squares run until no step lowers the
+  /// value, with no first-order tolerance to end them sooner.
+  bool until_rounding = false;
 };
 
 /// The size and cost of a problem, from counts alone.
 struct ProblemSize {
-  Index samples = 0, outputs_per_sample = 1, parameters = 0, inputs = 0;
-  std::vector<Index> hidden;
+  Index samples = 0, outputs_per_sample = 1, parameters = 0;
+  Index inputs = 0;           ///< D of a network; 0: not a network, its Jacobian is held explicitly
+  std::vector<Index> hidden;  ///< widths of a network
   bool classification = false;
-  bool composite = true;
-  double gradient_flops = 0;  ///< work of one gradient
+  bool composite = true;      ///< outputs and Jacobian are offered; else gradients only
+  double gradient_flops = 0;  ///< work of one gradient; 0: 6 flops per parameter and sample
+
+  Index outputs() const { return samples * outputs_per_sample; }  ///< m
+  bool overparametrized() const { return parameters >= outputs(); }
 };
 
 struct Plan {
@@ -44,25 +54,44 @@ struct Plan {
   std::vector<Decision> decisions;
   std::optional<double> target_loss;  ///< the run stops there
   std::optional<double> gradient_tolerance;
+  std::int64_t max_steps = 10000;  ///< the user's, else the planner's for the size
+  /// The user bounded steps or time, or asked for early stopping: the run may end before the target
+  /// for a reason that breaks no promise.
+  bool may_end_early = false;
 };
 
-/// Hidden widths for a table of `samples` rows and `inputs` columns when the user named none.
+/// Hidden widths for a table of `samples` rows and `inputs` columns when the user named none:
+/// docs/how-to-choose.md states the rule. Appends the decision "model".
 std::vector<Index> choose_hidden(Index samples, Index inputs, Index outputs, bool classification,
                                  bool validation, std::vector<Decision>& decisions);
-/// Method, options, targets.
+
+/// Method, options, targets. Preflight's rank, losses and memory limit are used where they exist.
+/// Throws UsageError for an eps or target loss that is no positive number.
 Plan make_plan(const ProblemSize& size, const Preflight& preflight, const Goal& goal);
+
 /// Work of one step of a method in floating-point operations, and its peak memory in bytes.
 struct StepCost {
   double flops = 0, bytes = 0;
+  double dense_flops = 0;  ///< the part of flops in large matrix products and factorizations
 };
+/// From counts alone; the formulas are those of docs/forecast.md. An unknown method is counted as
+/// one gradient per step.
 StepCost step_cost(const std::string& method, const std::map<std::string, std::string>& options,
                    const ProblemSize& size);
-/// Throws RefusedError naming a method that would fit when the plan's memory is over the limit.
+
+/// Throws RefusedError naming a method that would fit when the plan's memory is over the limit (0:
+/// no limit).
 void refuse_too_large(const std::string& method, const StepCost& cost, double limit,
                       const ProblemSize& size);
-/// `flop_rate` (flop/s) is measured by the caller: the forecast's seconds are the one place where
-/// the machine enters.
+
+/// Work preflight may spend on the rank, for RankOptions::max_flops: 30 % of the work the run is
+/// expected to take.
+double rank_work_limit(const ProblemSize& size, const Goal& goal);
+
+/// `flop_rate` (flop/s) is measured by the caller, on one gradient: the forecast's seconds are the
+/// one place where the machine enters. `dense_flop_rate`, where measured, is that of large matrix
+/// products; 0: as flop_rate.
 Forecast make_forecast(const ProblemSize& size, const Preflight& preflight, const Plan& plan,
-                       double flop_rate);
+                       double flop_rate, double dense_flop_rate = 0);
 
 }  // namespace thalweg

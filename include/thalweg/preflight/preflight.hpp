@@ -1,6 +1,7 @@
 // What is measured of a problem before any training.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,18 +10,19 @@
 
 namespace thalweg {
 
+/// What the singular values were computed from. A Gram matrix squares the condition of J, so that
+/// it resolves singular values down to about 1e-7 of the largest only.
 enum class RankSource { jacobian, gram };
 
 /// The rank condition at one point: rank J = min(m, n) at a stated relative tolerance.
 struct RankReport {
-  Index rank = 0;
-  std::optional<bool> full;     ///< absent: a Gram matrix could not resolve sigma_min
+  Index rank = 0;  ///< singular values above tolerance * sigma_max; 0 where none were computed
+  std::optional<bool> full;     ///< absent: not resolved
   Index rows = 0, columns = 0;  ///< m = N * Q, n
   double tolerance = 0;         ///< relative to sigma_max
-  double sigma_min = 0;         ///< smallest of the min(m, n) singular values as far as resolved
+  double sigma_min = 0;  ///< smallest of the min(m, n) singular values as far as resolved, else 0
   double sigma_max = 0;
-  std::optional<double>
-      condition;  ///< sigma_max / sigma_min; absent when sigma_min is not resolved or zero
+  std::optional<double> condition;  ///< sigma_max / sigma_min; absent when that is not resolved
   RankSource source = RankSource::jacobian;
   std::optional<Index>
       conflicting_duplicates;  ///< samples that share their inputs with another one of other target
@@ -28,11 +30,22 @@ struct RankReport {
   /// (squared loss).
   double duplicate_floor = 0;
   /// Value of the objective the linearized problem cannot go below: the residual part outside
-  /// range(J), plus the loss's own lower bound. 0 in exact arithmetic when the rank condition holds
-  /// and n >= m.
+  /// range(J), plus the loss's own lower bound (squared loss). 0 when the rank condition holds and
+  /// n >= m.
   std::optional<double> floor;
   std::optional<double>
-      projected_share;                ///< |P r| / |r|: the part of the residual a step can remove
+      projected_share;  ///< |P r| / |r|: the part of the residual a step can remove
+  /// |r|, the distance of the outputs from the minimiser of the loss, where it has one.
+  std::optional<double> residual_norm;
+  /// beta_hat = 2 |y(x + t d) - y - t J d| / (t |d|)^2 along the minimum-norm step d = -J^+ r: a
+  /// LOWER estimate of the Lipschitz constant of J.
+  std::optional<double> curvature;
+  /// beta_hat |P r| / sigma^2 with sigma the smallest resolved singular value. Full Gauss-Newton
+  /// steps contract where it stays below 1/2.
+  std::optional<double> curvature_ratio;
+  /// Smallest |r(x + d)| / |r| over trial steps d of several dampings: what one damped Gauss-Newton
+  /// step achieves here, by trying it.
+  std::optional<double> trial_reduction;
   std::vector<std::string> warnings;  ///< condition over 1e8, equal inputs, all-zero parameters ...
 };
 
@@ -42,24 +55,37 @@ struct RankOptions {
   double memory_limit =
       0;  ///< bytes; J itself is factorized where it fits a tenth of this (0: no limit)
   double max_flops =
-      0;  ///< J itself is factorized where its factorization stays below this (0: no limit)
+      0;  ///< no factorization whose work is above this is made (0: no limit); see docs/forecast.md
   const Matrix* inputs =
       nullptr;  ///< (N, D) to look for duplicate rows; not owned; null: not looked for
   const Matrix* targets = nullptr;  ///< (N, Q) as the loss sees them
 };
 
+/// Measures the rank condition at x. J itself is factorized where memory and work allow; else the
+/// smaller of J J' (m, m) and J' J (n, n); else only sigma_max is found (Lanczos) and `full` is
+/// absent.
 RankReport measure_rank(const CompositeObjective& problem, const ConstVectorRef& x,
                         const RankOptions& options);
+
+/// Samples with exactly equal input rows.
+struct DuplicateReport {
+  Index distinct = 0;     ///< number of different input rows
+  Index conflicting = 0;  ///< samples that share their inputs with one of another target
+  double spread = 0;      ///< sum over samples of |target - mean target of equal inputs|^2
+};
+/// inputs (N, D), targets (N, Q). Rows are equal when all their numbers are (0 equals -0).
+DuplicateReport find_duplicates(const ConstMatrixRef& inputs, const ConstMatrixRef& targets);
 
 /// Bytes the method needs at its peak, before anything is allocated.
 struct MemoryReport {
   double bytes = 0, limit = 0;
 };
-/// 80 % of the memory that is free now, in bytes.
+/// 80 % of the memory that is free now, in bytes: MemAvailable of the machine, or what is left of
+/// the limit of the control group where that is less.
 double default_memory_limit();
 
 /// Taylor slope of |f(x + h v) - f(x) - h <g, v>| over a range of h along a random direction: 2 for
-/// a right gradient.
+/// a right gradient. The direction is scaled by the parameters: each moves relative to its size.
 struct GradientCheck {
   std::optional<double>
       slope;           ///< absent: the remainder is rounding everywhere (f is linear along v)

@@ -1,17 +1,20 @@
 // One immutable record of a run, and its renderings. Renders, evaluates nothing.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "thalweg/certify/certificate.hpp"
+#include "thalweg/core/error.hpp"
 #include "thalweg/data/dataset.hpp"
 #include "thalweg/plan/planner.hpp"
 #include "thalweg/run/run.hpp"
 
 namespace thalweg::report {
+
+/// Name and version of the form of report.json: docs/report-schema.md.
+inline constexpr char schema[] = "thalweg-report/1";
 
 struct Manifest {
   std::string version, commit, compiler, blas, cpu;
@@ -35,21 +38,23 @@ struct ProblemSection {
   std::string regime;  ///< overparametrized | underparametrized; empty where it does not apply
   std::string model, activation;
 };
+/// Loss, gradient norm and metrics belong to the returned point; steps, samples and seconds to the
+/// whole run, over all its parts.
 struct OutcomeSection {
   StopReason reason;
-  std::vector<StopReason> reasons;
+  std::vector<StopReason> reasons;  ///< every criterion that fired
   std::int64_t steps = 0, samples = 0, best_step = 0;
   double seconds = 0, loss = 0;
+  std::optional<double> log_loss;  ///< ln(loss); absent where the loss is exactly 0
   std::optional<double> gradient_norm, flow_time;
   std::optional<Metrics> train, validation, test;
 };
 struct SolutionSection {
-  Vector parameters;
-  std::optional<double> digits;
+  Vector parameters;             ///< (n), in original units; at most 1000 of them
+  std::optional<double> digits;  ///< correct digits against certified values
 };
 
-/// The record; absent sections do not apply or do not exist yet. Schema thalweg-report/1:
-/// docs/report-schema.md.
+/// The record; absent sections do not apply or do not exist yet.
 struct Record {
   Manifest manifest;
   std::optional<DataSection> data;
@@ -63,15 +68,25 @@ struct Record {
   std::vector<std::string> advice;
 };
 
-/// JSON, indented, every number finite or absent.
+/// JSON, indented, ending in a newline; every number is finite or absent. Numbers round-trip.
 std::string to_json(const Record& record);
-/// Reads report.json back (for `thalweg report`). Throws DataError.
+/// Reads report.json back. Throws DataError (where: origin) for anything else.
 Record from_json(const std::string& json, const std::string& origin);
-/// One page of text.
-std::string to_text(const Record& record);
-/// { "schema", "error": { code, what, where, remedy } }
-std::string error_json(int code, const Error& error);
 
+/// One page of text: what is known before the first step, then what came of it.
+std::string to_text(const Record& record);
+std::string text_before_run(const Record& record);  ///< data, preflight, plan, forecast
+std::string text_after_run(const Record& record);   ///< outcome, certificates, solution, advice
+/// The lines of single sections, for callers that print them alone.
+std::string describe_data(const DataSection& data);
+std::string describe_certificates(const std::vector<Certificate>& certificates);
+
+/// { "schema", "error": { code, what, where, remedy } }; empty parts are left out.
+std::string error_json(int code, const Error& error);
+std::string error_json(int code, const std::string& what, const std::string& where = {},
+                       const std::string& remedy = {});
+
+/// Describes this build, machine and moment.
 Manifest make_manifest(std::uint64_t seed, int threads, std::vector<std::string> argv);
 
 }  // namespace thalweg::report

@@ -1,0 +1,396 @@
+// The record as JSON and back. Each section declares its fields once, in fields(); a Writer and a
+// Reader walk the same declaration, so that what is written can be read.
+#include <cmath>
+#include <concepts>
+#include <nlohmann/json.hpp>
+
+#include "thalweg/report/report.hpp"
+
+namespace thalweg::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// ---- names of enumerators
+
+template <class Enum>
+struct EnumNames;
+
+template <>
+struct EnumNames<Outcome> {
+  static constexpr Outcome values[] = {
+      Outcome::failed,        Outcome::diverged, Outcome::interrupted,     Outcome::converged,
+      Outcome::early_stopped, Outcome::stalled,  Outcome::budget_exhausted};
+};
+template <>
+struct EnumNames<Verdict> {
+  static constexpr Verdict values[] = {Verdict::holds, Verdict::refuted, Verdict::undecided};
+};
+template <>
+struct EnumNames<Status> {
+  static constexpr Status values[] = {Status::pass, Status::fail, Status::unknown};
+};
+template <>
+struct EnumNames<RankSource> {
+  static constexpr RankSource values[] = {RankSource::jacobian, RankSource::gram};
+};
+
+template <class Enum>
+const char* name_of(Enum value) {
+  return to_string(value);
+}
+const char* name_of(RankSource source) {
+  return source == RankSource::jacobian ? "jacobian" : "gram";
+}
+
+template <class Enum>
+Enum enum_from(const std::string& name) {
+  for (const Enum value : EnumNames<Enum>::values)
+    if (name == name_of(value)) return value;
+  throw std::invalid_argument("unknown word \"" + name + "\"");
+}
+
+// ---- the two directions
+
+class Writer {
+ public:
+  explicit Writer(Json& object) : object_(object) {}
+
+  template <class T>
+  void operator()(const char* key, T& value) {
+    Json encoded = encode(value);
+    if (!encoded.is_null()) object_[key] = std::move(encoded);
+  }
+  /// Left out where there is nothing to say.
+  template <class T>
+  void unless_empty(const char* key, T& value) {
+    if (!value.empty()) (*this)(key, value);
+  }
+
+  /// null stands for "absent" and is never written.
+  static Json encode(double value) { return std::isfinite(value) ? Json(value) : Json(); }
+  template <std::integral T>
+  static Json encode(T value) {
+    return value;
+  }
+  static Json encode(const std::string& text) { return text; }
+  template <class T>
+  requires std::is_enum_v<T>
+  static Json encode(T value) { return name_of(value); }
+  static Json encode(const std::map<std::string, std::string>& words) {
+    Json object = Json::object();
+    for (const auto& [key, word] : words) object[key] = word;
+    return object;
+  }
+  static Json encode(const Vector& v) {
+    Json array = Json::array();
+    for (const double value : v) array.push_back(encode(value));
+    return array;
+  }
+  template <class T>
+  static Json encode(std::vector<T>& items) {
+    Json array = Json::array();
+    for (T& item : items) array.push_back(encode(item));
+    return array;
+  }
+  template <class T>
+  static Json encode(std::optional<T>& value) {
+    return value ? encode(*value) : Json();
+  }
+  template <class T>
+  requires requires(Writer& writer, T& section) { fields(writer, section); }
+  static Json encode(T& section) {
+    Json object = Json::object();
+    Writer writer(object);
+    fields(writer, section);
+    return object;
+  }
+
+ private:
+  Json& object_;
+};
+
+class Reader {
+ public:
+  explicit Reader(const Json& object) : object_(object) {}
+
+  template <class T>
+  void operator()(const char* key, T& value) {
+    if (object_.contains(key)) decode(object_.at(key), value);
+  }
+  template <class T>
+  void unless_empty(const char* key, T& value) {
+    (*this)(key, value);
+  }
+
+  template <class T>
+  requires std::is_arithmetic_v<T>
+  static void decode(const Json& json, T& value) { value = json.get<T>(); }
+  static void decode(const Json& json, std::string& text) { text = json.get<std::string>(); }
+  template <class T>
+  requires std::is_enum_v<T>
+  static void decode(const Json& json, T& value) { value = enum_from<T>(json.get<std::string>()); }
+  static void decode(const Json& json, std::map<std::string, std::string>& words) {
+    words = json.get<std::map<std::string, std::string>>();
+  }
+  static void decode(const Json& json, Vector& v) {
+    const auto values = json.get<std::vector<double>>();
+    v = Eigen::Map<const Vector>(values.data(), static_cast<Index>(values.size()));
+  }
+  template <class T>
+  static void decode(const Json& json, std::vector<T>& items) {
+    items.clear();
+    for (const Json& entry : json) decode(entry, items.emplace_back());
+  }
+  template <class T>
+  static void decode(const Json& json, std::optional<T>& value) {
+    decode(json, value.emplace());
+  }
+  template <class T>
+  requires requires(Reader& reader, T& section) { fields(reader, section); }
+  static void decode(const Json& json, T& section) {
+    if (!json.is_object()) throw std::invalid_argument("an object was expected");
+    Reader reader(json);
+    fields(reader, section);
+  }
+
+ private:
+  const Json& object_;
+};
+
+// ---- the sections, in the order of docs/report-schema.md
+
+template <class Archive>
+void fields(Archive& a, Manifest& m) {
+  a("version", m.version);
+  a("commit", m.commit);
+  a("compiler", m.compiler);
+  a("blas", m.blas);
+  a("cpu", m.cpu);
+  a("threads", m.threads);
+  a("seed", m.seed);
+  a("argv", m.argv);
+  a("started", m.started);
+}
+
+template <class Archive>
+void fields(Archive& a, DataSection& d) {
+  a("file", d.file);
+  a("rows", d.rows);
+  a("features", d.features);
+  a("targets", d.targets);
+  a("train", d.train);
+  a("validation", d.validation);
+  a("test", d.test);
+  a("dropped_rows", d.dropped_rows);
+  a("dropped_columns", d.dropped_columns);
+  a("task", d.task);
+  a.unless_empty("classes", d.classes);
+}
+
+template <class Archive>
+void fields(Archive& a, ProblemSection& p) {
+  a("objective", p.objective);
+  a("parameters", p.parameters);
+  a("outputs", p.outputs);
+  a.unless_empty("regime", p.regime);
+  a.unless_empty("model", p.model);
+  a.unless_empty("activation", p.activation);
+}
+
+template <class Archive>
+void fields(Archive& a, RankReport& r) {
+  a("rank", r.rank);
+  a("full", r.full);
+  a("rows", r.rows);
+  a("columns", r.columns);
+  a("tolerance", r.tolerance);
+  a("sigma_min", r.sigma_min);
+  a("sigma_max", r.sigma_max);
+  a("condition", r.condition);
+  a("source", r.source);
+  a("conflicting_duplicates", r.conflicting_duplicates);
+  a("duplicate_floor", r.duplicate_floor);
+  a("floor", r.floor);
+  a("projected_share", r.projected_share);
+  a.unless_empty("warnings", r.warnings);
+}
+
+template <class Archive>
+void fields(Archive& a, MemoryReport& m) {
+  a("bytes", m.bytes);
+  a("limit", m.limit);
+}
+
+template <class Archive>
+void fields(Archive& a, GradientCheck& g) {
+  a("slope", g.slope);
+  a("passed", g.passed);
+}
+
+template <class Archive>
+void fields(Archive& a, Preflight& p) {
+  a("rank", p.rank);
+  a("memory", p.memory);
+  a("gradient_check", p.gradient_check);
+  a("initial_loss", p.initial_loss);
+  a("initial_gradient_norm", p.initial_gradient_norm);
+}
+
+template <class Archive>
+void fields(Archive& a, Rejected& r) {
+  a("option", r.option);
+  a("why", r.why);
+}
+
+template <class Archive>
+void fields(Archive& a, Decision& d) {
+  a("what", d.what);
+  a("chosen", d.chosen);
+  a("because", d.because);
+  a("rejected", d.rejected);
+}
+
+template <class Archive>
+void fields(Archive& a, Plan& p) {
+  a("method", p.method);
+  a("options", p.options);
+  a("decisions", p.decisions);
+  a("target_loss", p.target_loss);
+  a("gradient_tolerance", p.gradient_tolerance);
+}
+
+template <class Archive>
+void fields(Archive& a, Assumption& s) {
+  a("text", s.text);
+  a("measured", s.measured);
+  a("status", s.status);
+}
+
+template <class Archive>
+void fields(Archive& a, Forecast& f) {
+  a("initial_loss", f.initial_loss);
+  a("target_loss", f.target_loss);
+  a("floor", f.floor);
+  a("flow_time", f.flow_time);
+  a("steps", f.steps);
+  a("seconds", f.seconds);
+  a("bytes", f.bytes);
+  a("claims_global_minimum", f.claims_global_minimum);
+  a("claims_rate", f.claims_rate);
+  a("assumptions", f.assumptions);
+}
+
+template <class Archive>
+void fields(Archive& a, StopReason& r) {
+  a("outcome", r.outcome);
+  a("criterion", r.criterion);
+  a("measured", r.measured);
+  a("threshold", r.threshold);
+  a("advice", r.advice);
+}
+
+template <class Archive>
+void fields(Archive& a, Metrics& m) {
+  a("rmse", m.rmse);
+  a("mae", m.mae);
+  a("r2", m.r2);
+  a("accuracy", m.accuracy);
+  a("cross_entropy", m.cross_entropy);
+}
+
+template <class Archive>
+void fields(Archive& a, OutcomeSection& o) {
+  a("outcome", o.reason.outcome);
+  a("reason", o.reason);
+  a("reasons", o.reasons);
+  a("steps", o.steps);
+  a("samples", o.samples);
+  a("seconds", o.seconds);
+  a("loss", o.loss);
+  a("log_loss", o.log_loss);
+  a("gradient_norm", o.gradient_norm);
+  a("best_step", o.best_step);
+  a("flow_time", o.flow_time);
+  a("train", o.train);
+  a("validation", o.validation);
+  a("test", o.test);
+}
+
+template <class Archive>
+void fields(Archive& a, Certificate& c) {
+  a("claim", c.claim);
+  a("verdict", c.verdict);
+  a("measured", c.measured);
+  a("bound", c.bound);
+  a("confidence", c.confidence);
+  a("sigma_min_path", c.sigma_min_path);
+  a("assumptions", c.assumptions);
+}
+
+template <class Archive>
+void fields(Archive& a, SolutionSection& s) {
+  a("parameters", s.parameters);
+  a("digits", s.digits);
+}
+
+template <class Archive>
+void fields(Archive& a, Record& r) {
+  a("manifest", r.manifest);
+  a("data", r.data);
+  a("problem", r.problem);
+  a("preflight", r.preflight);
+  a("plan", r.plan);
+  a("forecast", r.forecast);
+  a("outcome", r.outcome);
+  a.unless_empty("certificates", r.certificates);
+  a("solution", r.solution);
+  a.unless_empty("advice", r.advice);
+}
+
+std::string text_of(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+const char* const remedy = "give the report.json that thalweg wrote, or train again";
+
+}  // namespace
+
+std::string to_json(const Record& record) {
+  Record copy = record;  // fields() is declared once for both directions and takes its section open
+  Json json;
+  json["schema"] = schema;
+  Writer writer(json);
+  fields(writer, copy);
+  return text_of(json);
+}
+
+Record from_json(const std::string& json, const std::string& origin) {
+  try {
+    const Json parsed = Json::parse(json);
+    if (!parsed.is_object() || !parsed.contains("schema") || parsed.at("schema") != schema)
+      throw DataError(std::string("not a report of schema ") + schema, origin, remedy);
+    Record record;
+    Reader reader(parsed);
+    fields(reader, record);
+    return record;
+  } catch (const Json::exception&) {
+    throw DataError("not a readable report: truncated, or a field of a wrong type", origin, remedy);
+  } catch (const std::invalid_argument& problem) {
+    throw DataError(std::string("not a readable report: ") + problem.what(), origin, remedy);
+  }
+}
+
+std::string error_json(int code, const std::string& what, const std::string& where,
+                       const std::string& advice) {
+  Json error = {{"code", code}, {"what", what}};
+  if (!where.empty()) error["where"] = where;
+  if (!advice.empty()) error["remedy"] = advice;
+  return text_of({{"schema", schema}, {"error", std::move(error)}});
+}
+
+std::string error_json(int code, const Error& error) {
+  return error_json(code, error.problem(), error.where(), error.remedy());
+}
+
+}  // namespace thalweg::report

@@ -1,0 +1,260 @@
+// The record as one page of text: short and aligned, every number says what it is, and the last
+// lines tell what to do.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "thalweg/report/report.hpp"
+
+namespace thalweg::report {
+namespace {
+
+constexpr std::size_t listed_names = 8;  // longer lists of columns are counted, not listed
+
+std::string number(double value) { return fmt::format("{:.3g}", value); }
+
+std::string number(const std::optional<double>& value) { return value ? number(*value) : "-"; }
+
+std::string duration(double seconds) {
+  if (seconds < 1e-3) return fmt::format("{:.2g} ms", 1e3 * seconds);
+  if (seconds < 120) return fmt::format("{:.2f} s", seconds);
+  if (seconds < 7200) return fmt::format("{:.1f} min", seconds / 60);
+  return fmt::format("{:.1f} h", seconds / 3600);
+}
+
+std::string size(double bytes) {
+  if (bytes < 1e3) return fmt::format("{:.0f} B", bytes);
+  if (bytes < 1e6) return fmt::format("{:.0f} kB", bytes / 1e3);
+  if (bytes < 1e9) return fmt::format("{:.0f} MB", bytes / 1e6);
+  return fmt::format("{:.1f} GB", bytes / 1e9);
+}
+
+std::string count(double steps) {
+  return steps < 1e6 ? fmt::format("{:.0f}", std::ceil(steps)) : number(steps);
+}
+
+std::string plural(Index n, const char* one, const char* many) {
+  return fmt::format("{} {}", n, n == 1 ? one : many);
+}
+
+std::string list(const std::vector<std::string>& names) {
+  if (names.size() <= listed_names) return fmt::format("{}", fmt::join(names, ", "));
+  const std::vector<std::string> head(names.begin(), names.begin() + listed_names);
+  return fmt::format("{} and {} more", fmt::join(head, ", "), names.size() - listed_names);
+}
+
+/// Pads to the width of the longest entry of a column of texts.
+template <class Items, class Text>
+std::size_t width_of(const Items& items, Text text) {
+  std::size_t width = 0;
+  for (const auto& item : items) width = std::max(width, text(item).size());
+  return width;
+}
+
+const char* word(Status status) {
+  return status == Status::pass ? "ok" : status == Status::fail ? "fails" : "unknown";
+}
+
+std::string describe_assumptions(const std::vector<Assumption>& assumptions) {
+  const std::size_t width = width_of(assumptions, [](const Assumption& a) { return a.text; });
+  std::string text;
+  for (const Assumption& a : assumptions)
+    text += a.measured ? fmt::format("  {:<9}{:<{}}  {}\n", word(a.status), a.text, width,
+                                     number(*a.measured))
+                       : fmt::format("  {:<9}{}\n", word(a.status), a.text);
+  return text;
+}
+
+std::string describe_problem(const ProblemSection& problem) {
+  std::string text = fmt::format("problem: {}", problem.objective);
+  if (!problem.model.empty()) text += fmt::format(", {}", problem.model);
+  if (!problem.activation.empty()) text += fmt::format(" ({})", problem.activation);
+  text += fmt::format(", {}, {}", plural(problem.parameters, "parameter", "parameters"),
+                      plural(problem.outputs, "output", "outputs"));
+  if (!problem.regime.empty()) text += ": " + problem.regime;
+  return text + "\n";
+}
+
+std::string describe_rank(const RankReport& rank) {
+  const char* verdict = !rank.full ? "not resolved" : *rank.full ? "full" : "not full";
+  const char* source = rank.source == RankSource::jacobian ? "the Jacobian" : "the Gram matrix";
+  std::string text = fmt::format("  rank        {} of {}: {} at tolerance {}, from {} ({} x {})\n",
+                                 rank.rank, std::min(rank.rows, rank.columns), verdict,
+                                 number(rank.tolerance), source, rank.rows, rank.columns);
+  text += fmt::format("  spectrum    sigma_min {}, sigma_max {}", number(rank.sigma_min),
+                      number(rank.sigma_max));
+  if (rank.condition) text += fmt::format(", condition {}", number(*rank.condition));
+  text += "\n";
+  if (rank.conflicting_duplicates.value_or(0) > 0)
+    text += fmt::format(
+        "  duplicates  {} share their inputs with a row of another target: "
+        "no parameters reach a loss below {}\n",
+        plural(*rank.conflicting_duplicates, "row", "rows"), number(rank.duplicate_floor));
+  if (rank.floor)
+    text += fmt::format("  floor       {} of the loss at the start cannot be removed by a step\n",
+                        number(*rank.floor));
+  for (const std::string& warning : rank.warnings) text += "  warning     " + warning + "\n";
+  return text;
+}
+
+std::string describe_preflight(const Preflight& preflight) {
+  std::string text =
+      fmt::format("preflight: loss {} and gradient norm {} at the start\n",
+                  number(preflight.initial_loss), number(preflight.initial_gradient_norm));
+  if (preflight.rank) text += describe_rank(*preflight.rank);
+  if (preflight.memory.limit > 0)
+    text += fmt::format("  memory      {} of {} allowed\n", size(preflight.memory.bytes),
+                        size(preflight.memory.limit));
+  const GradientCheck& check = preflight.gradient_check;
+  text += fmt::format("  gradient    {}, Taylor slope {} (2 where it is right)\n",
+                      check.passed ? "right" : "WRONG", number(check.slope));
+  return text;
+}
+
+std::string describe_plan(const Plan& plan) {
+  std::string text = fmt::format("plan: {}", plan.method);
+  std::vector<std::string> options;
+  for (const auto& [key, value] : plan.options) options.push_back(key + "=" + value);
+  if (!options.empty()) text += fmt::format("\n  with     {}", fmt::join(options, " "));
+  text += "\n";
+  for (const Decision& decision : plan.decisions) {
+    text += fmt::format("  because  {} {}: {}\n", decision.what, decision.chosen, decision.because);
+    for (const Rejected& rejected : decision.rejected)
+      text += fmt::format("  not      {} ({})\n", rejected.option, rejected.why);
+  }
+  return text;
+}
+
+std::string amount(const Forecast& forecast) {
+  std::vector<std::string> parts;
+  if (forecast.steps) parts.push_back(count(*forecast.steps) + " steps");
+  if (forecast.seconds) parts.push_back(duration(*forecast.seconds));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string describe_forecast(const Forecast& forecast) {
+  std::vector<std::string> parts;
+  if (const std::string steps = amount(forecast); !steps.empty()) parts.push_back(steps);
+  if (forecast.bytes) parts.push_back(size(*forecast.bytes));
+  if (forecast.flow_time)
+    parts.push_back("flow time " + fmt::format("{:.6g}", *forecast.flow_time));
+  std::string text = parts.empty() ? std::string("forecast: no number of steps is promised")
+                                   : fmt::format("forecast: {}", fmt::join(parts, ", "));
+  text += fmt::format("; loss {}", number(forecast.initial_loss));
+  if (forecast.target_loss) text += fmt::format(" to {}", number(*forecast.target_loss));
+  if (forecast.floor) text += fmt::format(", not below the floor {}", number(*forecast.floor));
+  return text + "\n" + describe_assumptions(forecast.assumptions);
+}
+
+std::string describe_metrics(const char* part, const std::optional<Metrics>& metrics) {
+  if (!metrics) return {};
+  std::vector<std::string> parts;
+  const auto add = [&](const char* name, const std::optional<double>& value) {
+    if (value) parts.push_back(fmt::format("{} {:.4g}", name, *value));
+  };
+  add("R2", metrics->r2);
+  add("RMSE", metrics->rmse);
+  add("MAE", metrics->mae);
+  add("accuracy", metrics->accuracy);
+  add("cross-entropy", metrics->cross_entropy);
+  return fmt::format("  {:<12}{}\n", part, fmt::join(parts, "   "));
+}
+
+std::string describe_outcome(const OutcomeSection& outcome,
+                             const std::optional<Forecast>& forecast) {
+  std::string text = fmt::format("{} after {}, {}", to_string(outcome.reason.outcome),
+                                 plural(outcome.steps, "step", "steps"), duration(outcome.seconds));
+  if (forecast) {
+    const std::string promised = amount(*forecast);
+    if (!promised.empty()) text += fmt::format(" (forecast {})", promised);
+  }
+  text += fmt::format("\n  {:<12}", outcome.reason.criterion);
+  if (outcome.reason.measured) text += fmt::format("measured {}", number(*outcome.reason.measured));
+  if (outcome.reason.threshold)
+    text += fmt::format("{}threshold {}", outcome.reason.measured ? ", " : "",
+                        number(*outcome.reason.threshold));
+  text += fmt::format("\n  {:<12}{} at step {}", "loss", number(outcome.loss), outcome.best_step);
+  if (outcome.gradient_norm)
+    text += fmt::format(", gradient norm {}", number(*outcome.gradient_norm));
+  if (outcome.flow_time) text += fmt::format(", flow time {:.6g}", *outcome.flow_time);
+  text += "\n" + describe_metrics("train", outcome.train);
+  text += describe_metrics("validation", outcome.validation);
+  text += describe_metrics("test", outcome.test);
+  return text;
+}
+
+std::string describe_solution(const SolutionSection& solution) {
+  std::string text = "solution:";
+  if (solution.digits) text += fmt::format(" {:.1f} correct digits", *solution.digits);
+  text += "\n";
+  for (Index i = 0; i < solution.parameters.size(); ++i)
+    text += fmt::format("  b{:<10}{:.12g}\n", i + 1, solution.parameters[i]);
+  return text;
+}
+
+std::string no_certificates(const OutcomeSection& outcome) {
+  const bool by_validation = outcome.validation.has_value();
+  return fmt::format(
+      "certificates: none claimed{}\n",
+      by_validation ? " (the validation rows chose the point, it need not be stationary)" : "");
+}
+
+}  // namespace
+
+std::string describe_data(const DataSection& data) {
+  std::string text =
+      fmt::format("{}: {}, {} ({}), target {}: {}\n", data.file, plural(data.rows, "row", "rows"),
+                  plural(static_cast<Index>(data.features.size()), "feature", "features"),
+                  list(data.features), list(data.targets), data.task);
+  text += fmt::format("  {:<12}train {}", "rows", data.train);
+  if (data.validation > 0) text += fmt::format(", validation {}", data.validation);
+  if (data.test > 0) text += fmt::format(", test {}", data.test);
+  if (data.dropped_rows > 0) text += fmt::format(", left out {}", data.dropped_rows);
+  text += "\n";
+  if (!data.classes.empty())
+    text += fmt::format("  {:<12}{}: {}\n", "classes", data.classes.size(), list(data.classes));
+  if (!data.dropped_columns.empty())
+    text += fmt::format("  {:<12}{}\n", "kept out", list(data.dropped_columns));
+  return text;
+}
+
+std::string describe_certificates(const std::vector<Certificate>& certificates) {
+  std::string text = "certificates:\n";
+  const std::size_t width = width_of(certificates, [](const Certificate& c) { return c.claim; });
+  for (const Certificate& c : certificates) {
+    text += fmt::format("  {:<11}{:<{}}  measured {}, bound {}", to_string(c.verdict), c.claim,
+                        width, number(c.measured), number(c.bound));
+    if (c.sigma_min_path)
+      text += fmt::format(", smallest sigma on the path {}", number(*c.sigma_min_path));
+    text += "\n";
+  }
+  return text;
+}
+
+std::string text_before_run(const Record& record) {
+  std::string text;
+  if (record.data) text += describe_data(*record.data);
+  if (record.problem) text += describe_problem(*record.problem);
+  if (record.preflight) text += describe_preflight(*record.preflight);
+  if (record.plan) text += describe_plan(*record.plan);
+  if (record.forecast) text += describe_forecast(*record.forecast);
+  return text;
+}
+
+std::string text_after_run(const Record& record) {
+  if (!record.outcome) return {};
+  std::string text = "\n" + describe_outcome(*record.outcome, record.forecast);
+  if (record.solution) text += describe_solution(*record.solution);
+  text += record.certificates.empty() ? no_certificates(*record.outcome)
+                                      : describe_certificates(record.certificates);
+  for (const std::string& advice : record.advice) text += "next: " + advice + "\n";
+  return text;
+}
+
+std::string to_text(const Record& record) {
+  return text_before_run(record) + text_after_run(record);
+}
+
+}  // namespace thalweg::report

@@ -15,4 +15,14 @@ const char* to_string(Outcome outcome) {
   return "budget_exhausted";
 }
 
+std::optional<Outcome> outcome_from_string(std::string_view name) {
+  for (const Outcome outcome :
+       {Outcome::failed, Outcome::diverged, Outcome::interrupted, Outcome::converged,
+        Outcome::early_stopped, Outcome::stalled, Outcome::budget_exhausted})
+    if (name == to_string(outcome)) return outcome;
+  return std::nullopt;
+}
+
+bool outranks(const StopReason& a, const StopReason& b) { return a.outcome < b.outcome; }
+
 }  // namespace thalweg

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace thalweg {
 
@@ -19,6 +20,8 @@ enum class Outcome {
 };
 
 const char* to_string(Outcome outcome);
+/// The outcome of that name, or nothing.
+std::optional<Outcome> outcome_from_string(std::string_view name);
 
 /// One criterion that fired, with its numbers.
 struct StopReason {
@@ -28,5 +31,8 @@ struct StopReason {
   std::optional<double> threshold;  ///< what it was compared with
   std::string advice;               ///< what to do next; may be empty
 };
+
+/// Orders reasons by precedence of their outcome; equal ones keep their order.
+bool outranks(const StopReason& a, const StopReason& b);
 
 }  // namespace thalweg

@@ -26,7 +26,7 @@ class Observer {
 /// Where and how often checkpoints are written. One is written before step 1, then at least every
 /// `seconds`, and at the end. A checkpoint holds the state, the trace and the bookkeeping of the
 /// loop; `extra` holds what the caller needs to rebuild problem and method (the command line: its
-/// options and the plan).
+/// options and the plan). A resumed run that gives no `extra` keeps the one of its checkpoint.
 struct CheckpointPlan {
   std::filesystem::path path;
   double seconds = 1.0;
@@ -47,16 +47,20 @@ struct RunOptions {
 
 /// What a run returns. The values belong to the point `best`.
 struct Result {
-  Vector best;       ///< best point: by validation where there is one, else by value
-  double value = 0;  ///< f(best)
+  /// The best point: by validation where there is one; else the last point of a run that converged,
+  /// since there the criterion holds; else the one of smallest value. Always finite if x0 is.
+  Vector best;
+  double value = 0;                  ///< f(best)
   std::optional<double> validation;  ///< validation loss at best
-  std::int64_t best_step = 0;
-  Vector last;                      ///< the last point
-  StopReason reason;                ///< the leading reason
-  std::vector<StopReason> reasons;  ///< every criterion that fired
-  std::int64_t steps = 0, samples = 0, evaluations = 0;
-  double seconds = 0;
-  std::vector<StepRecord> trace;  ///< start first
+  std::int64_t best_step = 0;        ///< the step that reached `best`
+  Vector last;                       ///< the last point; of a failed run it may not be finite
+  StopReason reason;                 ///< the leading reason
+  std::vector<StopReason> reasons;   ///< every criterion that fired
+  std::int64_t steps = 0;            ///< calls of Method::step, rejected trials included
+  std::int64_t samples = 0;          ///< sample evaluations
+  std::int64_t evaluations = 0;      ///< passes over the data
+  double seconds = 0;                ///< over all parts of a resumed run
+  std::vector<StepRecord> trace;     ///< start first
 };
 
 /// Runs from x0. Errors of use are thrown before the first step; numerical trouble ends in an
@@ -64,9 +68,10 @@ struct Result {
 Result run(const Objective& problem, const Method& method, const ConstVectorRef& x0,
            const RunOptions& options);
 
-/// Goes on from a checkpoint; equal, bit for bit, to the run that was not interrupted. A checkpoint
-/// of a finished run returns its result unchanged. Throws DataError when the file is not a
-/// checkpoint of this method and problem size.
+/// Goes on from a checkpoint; equal, bit for bit, to the run that was not interrupted (the seconds
+/// aside). A checkpoint of a finished run returns its result unchanged and writes nothing; only an
+/// interrupted run is unfinished. Throws DataError when the file is not a checkpoint of this method
+/// and problem size, or is damaged.
 Result resume(const Objective& problem, const Method& method,
               const std::filesystem::path& checkpoint, const RunOptions& options);
 

@@ -16,8 +16,8 @@ struct Progress {
   const StepRecord& start;               ///< record of step 0
   const StepRecord& record;              ///< record of the step just done
   const std::vector<StepRecord>& trace;  ///< all records, start first, `record` last
-  double best_value;                     ///< smallest value so far
-  std::int64_t best_step;                ///< its step
+  double best_value;                     ///< smallest finite value so far (that of the start else)
+  std::int64_t best_step;                ///< its step; of equal values the latest
   std::optional<double> best_validation;
   std::int64_t best_validation_step = 0;
   std::int64_t validations_since_best = 0;  ///< evaluations since the best one
@@ -29,6 +29,8 @@ class Criterion {
   virtual ~Criterion() = default;
   /// The reason when the criterion holds now, else nothing.
   virtual std::optional<StopReason> check(const Progress& progress) const = 0;
+  /// Every reason that holds now, a combination's parts included, in the order they were given.
+  virtual std::vector<StopReason> check_all(const Progress& progress) const;
 };
 using StopWhen = std::shared_ptr<const Criterion>;
 
@@ -39,18 +41,22 @@ StopWhen all_of(std::vector<StopWhen> criteria);
 inline StopWhen operator|(StopWhen a, StopWhen b) { return any_of({std::move(a), std::move(b)}); }
 inline StopWhen operator&(StopWhen a, StopWhen b) { return all_of({std::move(a), std::move(b)}); }
 
-// Each says in its comment what `measured` and `threshold` are.
+// Each says in its comment what is compared: `measured` on the left, `threshold` on the right.
 StopWhen target_loss(double target);      ///< converged: value <= target
 StopWhen gradient_tolerance(double eps);  ///< converged: gradient norm <= eps
-StopWhen zero_gradient();                 ///< converged: the gradient is exactly zero
+StopWhen zero_gradient();                 ///< converged: gradient norm <= 0
 StopWhen max_steps(std::int64_t steps);   ///< budget_exhausted: iteration >= steps
 StopWhen time_limit(double seconds);      ///< budget_exhausted: seconds >= limit
-StopWhen patience(
-    std::int64_t evaluations);  ///< early_stopped: validations since the best >= evaluations
-/// stalled: over the last `window` accepted steps the value fell by less than `relative` of itself.
+/// early_stopped: validation evaluations since the best one >= evaluations
+StopWhen patience(std::int64_t evaluations);
+/// stalled: (largest - smallest value) / |largest| <= relative, over the last `window` accepted
+/// steps and the one before them. A value that rises or swings is no stall.
 StopWhen stall(std::int64_t window = 50, double relative = 1e-12);
-/// diverged: value > factor * max(|start value|, tiny) and rising; failed: value or gradient norm
-/// is not finite.
+/// diverged: value > factor * max(|start value|, 2^-52), and above the value of the step before.
 StopWhen divergence(double factor = 1e10);
+/// failed: value or gradient norm is not a finite number. The run loop always watches for it.
+StopWhen non_finite();
+/// interrupted: the stop token was set. The run loop always watches for it.
+StopWhen interruption();
 
 }  // namespace thalweg

@@ -55,6 +55,9 @@ struct Encoding {
   /// Encodes the features of any table that has the columns (by name; extra ones are ignored).
   /// Throws DataError.
   Matrix encode(const Table& table) const;
+  /// The features of some rows before standardization, (rows, D).
+  Matrix encode_raw(const Table& table, const std::vector<Index>& rows) const;
+  Matrix standardized(Matrix raw) const;  ///< (raw - mean) / scale, column by column
   void save(TensorFile& file) const;
   static Encoding load(const TensorFile& file);
 };

@@ -13,21 +13,25 @@
 namespace thalweg {
 
 /// One column. A column all of whose non-empty cells are numbers is numeric; the others keep their
-/// text.
+/// text. An empty cell is a missing cell.
 struct Column {
   std::string name;
   bool numeric = true;
   std::vector<double> numbers;    ///< numeric columns: one per row, NaN where the cell is empty
   std::vector<std::string> text;  ///< text columns: one per row, "" where the cell is empty
   Index missing = 0;              ///< number of empty cells
-  Index first_text_row =
-      -1;  ///< text columns: file row of the first cell that is not a number, for messages
+  /// Text columns: file row of the first cell that is not a number, for messages.
+  Index first_text_row = -1;
+  /// Numeric columns: file row and text of the first cell that reads inf, nan or a number outside
+  /// double; -1 when all are finite. Such a column is an error where it is used as numbers.
+  Index first_not_finite_row = -1;
+  std::string first_not_finite;
 };
 
 /// A table as read. Rows are data rows; file_row(i) is the 1-based line of row i in the file, for
 /// messages.
 struct Table {
-  std::string source;  ///< path as given, or "-" for stdin
+  std::string source;  ///< path as given, or "-" for stdin; empty for a table made in memory
   bool header_found = true;
   char delimiter = ',';
   std::vector<Column> columns;
@@ -37,6 +41,8 @@ struct Table {
   Index rows() const { return static_cast<Index>(file_rows.size()); }
   /// Index of a column by name or 0-based index text; throws UsageError that lists the names.
   Index find(const std::string& name_or_index) const;
+  /// FILE:ROW:COLUMN for messages, from a file row and a 0-based column.
+  std::string where(Index file_row, Index column) const;
 };
 
 struct CsvOptions {

@@ -55,6 +55,7 @@ struct Plan {
   std::optional<double> target_loss;  ///< the run stops there
   std::optional<double> gradient_tolerance;
   std::int64_t max_steps = 10000;  ///< the user's, else the planner's for the size
+  bool takes_all_steps = false;    ///< nothing but max_steps is meant to end the run
   /// The user bounded steps or time, or asked for early stopping: the run may end before the target
   /// for a reason that breaks no promise.
   bool may_end_early = false;

@@ -1,0 +1,57 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "work.hpp"
+
+namespace thalweg {
+namespace {
+
+// The rule, stated in docs/how-to-choose.md: two equal layers, as wide as keeps the parameters at
+// or below a share of the training outputs and below a cap.
+constexpr double parameters_per_output = 0.5;
+constexpr double parameter_cap = 1000;  // an exact step on 10 000 rows then takes about 0.2 s
+constexpr Index narrowest = 4, widest = 64;
+
+Index parameters_with(Index inputs, Index width, Index outputs) {
+  return width * (inputs + 1) + width * (width + 1) + outputs * (width + 1);
+}
+
+std::string mlp(Index width) { return fmt::format("mlp:{},{}", width, width); }
+
+}  // namespace
+
+std::vector<Index> choose_hidden(Index samples, Index inputs, Index outputs, bool classification,
+                                 bool validation, std::vector<Decision>& decisions) {
+  // Labels say less than numbers: one per row, however many classes.
+  const double observations = plan::count(samples) * (classification ? 1 : plan::count(outputs));
+  const double allowed = std::min(parameters_per_output * observations, parameter_cap);
+  Index width = narrowest;
+  while (width < widest && plan::count(parameters_with(inputs, width + 1, outputs)) <= allowed)
+    ++width;
+
+  Decision decision;
+  decision.what = "model";
+  decision.chosen = mlp(width);
+  const Index parameters = parameters_with(inputs, width, outputs);
+  decision.because = fmt::format("{} parameters for {:.0f} training {}: {}", parameters,
+                                 observations, classification ? "labels" : "outputs",
+                                 width == narrowest ? "the narrowest network"
+                                 : plan::count(parameters) > 0.9 * parameter_cap
+                                     ? "as many as keep an exact step fast"
+                                     : "about half as many parameters as outputs");
+  decision.rejected.push_back({"linear", "cannot follow curved dependence"});
+  Index interpolating = width;
+  while (plan::count(parameters_with(inputs, interpolating, outputs)) < observations)
+    ++interpolating;
+  if (interpolating > width)
+    decision.rejected.push_back(
+        {mlp(interpolating),
+         fmt::format("{} parameters reach every training value, noise included{}",
+                     parameters_with(inputs, interpolating, outputs),
+                     validation ? "" : ", and no --validation rows would show it")});
+  decisions.push_back(std::move(decision));
+  return {width, width};
+}
+
+}  // namespace thalweg

@@ -1,0 +1,46 @@
+// What the parts of a step cost, from counts alone: shared by the planner's files.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "thalweg/plan/planner.hpp"
+
+namespace thalweg::plan {
+
+using Options = std::map<std::string, std::string>;
+
+inline double count(Index n) { return static_cast<double>(n); }
+
+/// The value of an option, or `otherwise`.
+std::string option(const Options& options, const std::string& key, const std::string& otherwise);
+
+/// Whether the method works on outputs and Jacobian.
+bool needs_composite(std::string_view method);
+
+/// The solver levenberg-marquardt and gauss-newton use for this size: svd, dual, normal or cg.
+std::string step_solver(const Options& options, const ProblemSize& size);
+
+/// Steps such a method takes on tables by experience; neither a bound nor a measurement.
+double typical_steps(std::string_view method);
+
+/// Flops that take as long as this step, counted in those of large matrix products: the rest (thin
+/// products, activations, passes over memory) runs at about a quarter of their speed.
+inline double weighted_work(const StepCost& cost) {
+  constexpr double slowdown = 4;
+  return cost.dense_flops + slowdown * (cost.flops - cost.dense_flops);
+}
+
+/// Work of a whole run with the typical number of steps.
+double typical_work(const std::string& method, const Options& options, const ProblemSize& size);
+
+/// The method the planner takes where the user named none, from counts alone. limit in bytes, 0:
+/// none.
+std::string method_for_size(const ProblemSize& size, double limit);
+
+/// "12.3 MB", "412 flop" with an SI prefix.
+std::string with_prefix(double number, std::string_view unit);
+
+}  // namespace thalweg::plan

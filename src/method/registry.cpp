@@ -1,0 +1,90 @@
+#include "thalweg/method/registry.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "option_tools.hpp"
+#include "thalweg/core/error.hpp"
+#include "thalweg/method/adam.hpp"
+#include "thalweg/method/gradient_descent.hpp"
+#include "thalweg/method/lbfgs.hpp"
+
+namespace thalweg {
+namespace {
+
+using Texts = std::map<std::string, std::string>;
+
+/// What a method's page says in one line each.
+struct Words {
+  const char *summary, *needs, *promise, *reference;
+};
+
+// Which problems a method works on follows from its base.
+template <class State>
+constexpr bool needs_composite(const MethodFor<CompositeObjective, State>*) {
+  return true;
+}
+constexpr bool needs_composite(const Method*) { return false; }
+
+// Everything but the words follows from the type and its options.
+template <class MethodType>
+MethodInfo describe(const Words& words) {
+  using Options = typename MethodType::Options;
+  MethodInfo info;
+  info.name = MethodType(Options{}).name();
+  info.summary = words.summary;
+  info.needs = words.needs;
+  info.promise = words.promise;
+  info.reference = words.reference;
+  info.needs_composite = needs_composite(static_cast<const MethodType*>(nullptr));
+  info.options = option_infos(Options{});
+  info.make = [name = info.name](const Texts& texts) {
+    return std::make_unique<MethodType>(with_options<Options>(name, texts));
+  };
+  info.used_options = [name = info.name](const Texts& texts) {
+    Texts used;
+    for (const OptionInfo& option : option_infos(with_options<Options>(name, texts)))
+      used[option.key] = option.default_value;
+    return used;
+  };
+  return info;
+}
+
+std::vector<MethodInfo> describe_all() {
+  return {
+      describe<GradientDescent>(
+
+          {"gradient descent with backtracking or a constant stepsize", "values and gradients",
+           "the value falls at every step (armijo); linear rate set by the conditioning where f is "
+           "strongly convex",
+           "Nocedal & Wright, Numerical Optimization, 2nd ed., algorithm 3.1"}),
+      describe<Adam>({"adaptive moment estimation on the full batch", "values and gradients",
+                      "none: a baseline whose steps do not depend on the scale of the value",
+                      "Kingma & Ba, Adam: a method for stochastic optimization, ICLR 2015"}),
+      describe<Lbfgs>(
+
+          {"limited-memory quasi-Newton with a strong Wolfe line search", "values and gradients",
+           "the value falls at every step; linear rate where f is uniformly convex",
+           "Nocedal, Math. Comp. 35 (1980); Nocedal & Wright, Numerical Optimization, 2nd ed., "
+           "algorithms 7.4 and 7.5"}),
+  };
+}
+
+}  // namespace
+
+const std::vector<MethodInfo>& methods() {
+  static const std::vector<MethodInfo> all = describe_all();
+  return all;
+}
+
+const MethodInfo& find_method(const std::string& name) {
+  const auto found = std::ranges::find(methods(), name, &MethodInfo::name);
+  if (found != methods().end()) return *found;
+  std::vector<std::string> names;
+  for (const MethodInfo& info : methods()) names.push_back(info.name);
+  throw UsageError(fmt::format("there is no method '{}'", name),
+                   fmt::format("the methods are {}", fmt::join(names, ", ")));
+}
+
+}  // namespace thalweg

@@ -11,12 +11,19 @@
 
 namespace thalweg {
 
-/// How weights are scaled. standard: w ~ N(0, 1/fan_in) (relu, gelu: 2/fan_in), biases ~ 0 .. as
-/// documented. inverse_sqrt_width: w ~ N(0, 1) and every layer divides by sqrt(fan_in) ("NTK
-/// parametrization").
+/// How a layer z = c W a + b is scaled and where its parameters start. All draws are independent.
+///
+/// standard: c = 1. Weights ~ N(0, 1/fan_in), in hidden layers with relu or gelu N(0, 2/fan_in).
+/// inverse_sqrt_width ("NTK parametrization"): c = 1/sqrt(fan_in). Weights ~ N(0, 1), in hidden
+/// layers with relu or gelu N(0, 2): the same function at the start, another metric on parameters.
+///
+/// Both: biases of hidden layers ~ N(0, 1/4), so that units are active at different places of
+/// standardized inputs (with zero biases a tanh net starts odd, which costs rank); biases of the
+/// output layer are 0. fan_in is the number of inputs of the layer, the bias not counted.
 enum class Parametrization { standard, inverse_sqrt_width };
 
-/// A dense network x -> alpha * (W_L phi(... phi(W_1 x + b_1) ...) + b_L).
+/// A dense network x -> alpha (c_L W_L phi(... phi(c_1 W_1 x + b_1) ...) + b_L), c as at
+/// Parametrization.
 ///
 /// Parameters, shape (n), for each layer in turn: its weights (out, in) row by row, then its biases
 /// (out).
@@ -37,17 +44,19 @@ class Network {
   const Options& options() const { return options_; }
   Index parameter_count() const;  ///< n
   Index layer_count() const;      ///< hidden layers + 1
-  /// Start parameters from the stream ("initialization") of the seed; the distribution is
-  /// documented at Parametrization.
+  /// Work of the outputs of `samples` rows in floating-point operations; a gradient is 3 times it.
+  double forward_flops(Index samples) const;
+  /// Start parameters from the stream "initialization" of the seed, drawn in storage order; the
+  /// distribution is documented at Parametrization.
   Vector initial_parameters(std::uint64_t seed) const;
-  /// Outputs (N, Q) on inputs (N, D), in blocks of bounded memory.
+  /// Outputs (N, Q) on inputs (N, D), in blocks of bounded memory. Throws UsageError on a wrong
+  /// number of parameters or columns.
   Matrix predict(const ConstVectorRef& parameters, const ConstMatrixRef& inputs) const;
-  /// The network bound to inputs (N, D): the output model to train.
+  /// The network bound to inputs (N, D): the output model to train. Its linearization never forms J
+  /// for apply, apply_adjoint, gram and normal; src/model/network_model.hpp says how.
   std::shared_ptr<const OutputModel> on(Matrix inputs) const;
   std::string description() const;  ///< "mlp:64,64" or "linear"
 
-  /// Exact Hessian-vector products of a composite objective on this network need the model to be a
-  /// NetworkModel.
  private:
   Options options_;
 };

@@ -65,6 +65,8 @@ class CrossEntropyLoss final : public OutputLoss {
   std::string description() const override;
 
  private:
+  int label(Index sample) const { return labels_[static_cast<std::size_t>(sample)]; }
+
   std::vector<int> labels_;
   int classes_;
 };

@@ -1,0 +1,96 @@
+#include "thalweg/model/network.hpp"
+
+#include <fmt/core.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "network_layers.hpp"
+#include "network_model.hpp"
+#include "thalweg/core/error.hpp"
+#include "thalweg/core/random.hpp"
+#include "thalweg/core/threads.hpp"
+
+namespace thalweg {
+namespace {
+
+// Variance of the weights of a layer at the start; see Parametrization.
+double weight_variance(const Network::Options& options, const Layer& layer, bool hidden) {
+  const bool one_sided =
+      options.activation == Activation::relu || options.activation == Activation::gelu;
+  const double gain = hidden && one_sided ? 2 : 1;
+  return options.parametrization == Parametrization::inverse_sqrt_width
+             ? gain
+             : gain / static_cast<double>(layer.in);
+}
+
+constexpr double bias_deviation = 0.5;
+
+void draw(RandomStream& random, double deviation, Eigen::Ref<Vector> values) {
+  for (double& value : values) value = deviation * random.normal();
+}
+
+}  // namespace
+
+void Network::Options::validate() const {
+  OptionChecker check("network");
+  check.require(inputs >= 1, "inputs", "be at least 1", static_cast<double>(inputs));
+  for (const Index width : hidden)
+    check.require(width >= 1, "hidden", "have widths of at least 1", static_cast<double>(width));
+  check.require(outputs >= 1, "outputs", "be at least 1", static_cast<double>(outputs));
+  check.require(output_scale > 0 && std::isfinite(output_scale), "output_scale",
+                "be positive and finite", output_scale);
+  check.throw_if_any();
+}
+
+Network::Network(Options options) : options_(std::move(options)) { options_.validate(); }
+
+Index Network::parameter_count() const { return Layers(options_).parameter_count(); }
+
+Index Network::layer_count() const { return static_cast<Index>(options_.hidden.size()) + 1; }
+
+double Network::forward_flops(Index samples) const {
+  return 2 * static_cast<double>(samples) * Layers(options_).multiply_adds();
+}
+
+Vector Network::initial_parameters(std::uint64_t seed) const {
+  const Layers layers(options_);
+  RandomStream random(seed, "initialization");
+  Vector x(layers.parameter_count());
+  for (std::size_t l = 0; l < layers.count(); ++l) {
+    const Layer& layer = layers.all[l];
+    const bool hidden = l < layers.last();
+    draw(random, std::sqrt(weight_variance(options_, layer, hidden)),
+         x.segment(layer.first, layer.in * layer.out));
+    if (hidden)
+      draw(random, bias_deviation, layer.biases(x.data()));
+    else
+      layer.biases(x.data()).setZero();
+  }
+  return x;
+}
+
+Matrix Network::predict(const ConstVectorRef& parameters, const ConstMatrixRef& inputs) const {
+  const Layers layers(options_);
+  if (parameters.size() != layers.parameter_count())
+    throw UsageError(fmt::format("the network has {} parameters, not {}", layers.parameter_count(),
+                                 parameters.size()));
+  if (inputs.cols() != layers.inputs())
+    throw UsageError(
+        fmt::format("the network takes {} inputs, not {}", layers.inputs(), inputs.cols()));
+  Matrix outputs(inputs.rows(), layers.outputs());
+  forward_values(layers, parameters.data(), inputs, layers.all.front().scale, outputs);
+  return outputs;
+}
+
+std::shared_ptr<const OutputModel> Network::on(Matrix inputs) const {
+  return std::make_shared<NetworkModel>(*this, inputs);
+}
+
+std::string Network::description() const {
+  if (options_.hidden.empty()) return "linear";
+  return fmt::format("mlp:{}", fmt::join(options_.hidden, ","));
+}
+
+}  // namespace thalweg

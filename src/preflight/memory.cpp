@@ -45,15 +45,21 @@ std::optional<double> left_in_group(const fs::path& group, const char* limit_fil
   return std::max(0.0, *limit - *usage + cached);
 }
 
+bool names_memory(const std::string& controllers) {
+  std::istringstream names(controllers);
+  for (std::string name; std::getline(names, name, ',');)
+    if (name == "memory") return true;
+  return false;
+}
+
 // The path of this process in the hierarchy of control groups; version 2 has no controllers named.
 std::optional<std::string> group_path(const fs::path& root, bool version2) {
   std::ifstream in(root / "proc/self/cgroup");
   for (std::string line; std::getline(in, line);) {
     const auto first = line.find(':'), second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
-    if (version2 ? controllers == ",," : controllers.find(",memory,") != std::string::npos)
-      return line.substr(second + 1);
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    if (version2 ? controllers.empty() : names_memory(controllers)) return line.substr(second + 1);
   }
   return std::nullopt;
 }

@@ -232,16 +232,13 @@ Split split_rows(const Rows& rows, const DatasetOptions& options) {
                     "for test",
                     n, train, validation, test),
         "give more rows or other fractions; training needs two rows, each other part one");
-  Split split;
+  std::vector<Rows Split::*> chosen(rows.size(), &Split::train);
   const std::vector<Index> order = RandomStream(options.seed, "split").permutation(n);
-  for (Index k = 0; k < n; ++k) {
-    Rows& chosen = k < validation          ? split.validation
-                   : k < validation + test ? split.test
-                                           : split.train;
-    chosen.push_back(rows[static_cast<std::size_t>(order[static_cast<std::size_t>(k)])]);
-  }
-  for (Rows* const chosen : {&split.train, &split.validation, &split.test})
-    std::sort(chosen->begin(), chosen->end());
+  for (Index k = 0; k < validation + test; ++k)
+    chosen[static_cast<std::size_t>(order[static_cast<std::size_t>(k)])] =
+        k < validation ? &Split::validation : &Split::test;
+  Split split;
+  for (std::size_t i = 0; i < rows.size(); ++i) (split.*chosen[i]).push_back(rows[i]);
   return split;
 }
 
@@ -256,12 +253,11 @@ struct Scaling {
 Scaling scaling_of(const ConstVectorRef& values) {
   const double largest = values.cwiseAbs().maxCoeff();
   if (largest == 0) return {};
-  const int exponent = std::ilogb(largest);
-  const Vector scaled = values.unaryExpr([&](double v) { return std::scalbn(v, -exponent); });
+  const double unit = std::scalbn(1.0, std::clamp(std::ilogb(largest), -1000, 1000));
+  const Vector scaled = values / unit;
   const double mean = scaled.mean();
-  const double deviation = std::sqrt((scaled.array() - mean).square().mean());
-  const double scale = std::scalbn(deviation, exponent);
-  return {std::scalbn(mean, exponent), scale > 0 && std::isfinite(scale) ? scale : 1.0};
+  const double scale = unit * std::sqrt((scaled.array() - mean).square().mean());
+  return {unit * mean, scale > 0 && std::isfinite(scale) ? scale : 1.0};
 }
 
 void fit_scaling(const Matrix& raw, bool standardize, Vector& mean, Vector& scale) {

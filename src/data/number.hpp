@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string_view>
 #include <system_error>
@@ -11,6 +13,34 @@
 namespace thalweg {
 
 constexpr bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
+
+/// Reads a run of digits at p into the mantissa, eight bytes at a time, and returns where it ends.
+/// The mantissa wraps beyond 19 digits.
+inline const char* read_digits(const char* p, const char* end, std::uint64_t& mantissa) {
+  static constexpr std::array<std::uint64_t, 9> power = {1,      10,      100,      1000,     10000,
+                                                         100000, 1000000, 10000000, 100000000};
+  while (end - p >= 8) {
+    std::uint64_t digits;
+    std::memcpy(&digits, p, sizeof digits);
+    digits ^= 0x3030303030303030;  // each byte that was a digit is now 0 .. 9, the first one lowest
+    // A byte of 10 or more sets its top bit; the carry of one above 0x89 only reaches later bytes.
+    const std::uint64_t others = ((digits + 0x7676767676767676) | digits) & 0x8080808080808080;
+    const int count = others == 0 ? 8 : std::countr_zero(others) / 8;
+    // Move the digits to the top, zeros below them (in two shifts, since 64 at once is undefined),
+    // then add neighbours: 8 digits, 4 pairs, 2 quadruples.
+    digits = digits << (4 * (8 - count)) << (4 * (8 - count));
+    digits = 10 * digits + (digits >> 8);
+    const std::uint64_t even = 0x000000FF000000FF;
+    const std::uint64_t value = ((digits & even) * (100 + (std::uint64_t{1000000} << 32)) +
+                                 ((digits >> 16) & even) * (1 + (std::uint64_t{10000} << 32))) >>
+                                32;
+    mantissa = mantissa * power[static_cast<std::size_t>(count)] + value;
+    p += count;
+    if (count < 8) return p;
+  }
+  for (; p != end && is_digit(*p); ++p) mantissa = 10 * mantissa + static_cast<unsigned>(*p - '0');
+  return p;
+}
 
 /// Power of ten of the leading nonzero digit of [p, end), before its stated exponent.
 inline std::int64_t leading_power(const char* p, const char* end) {
@@ -44,17 +74,17 @@ inline const char* parse_number(const char* p, const char* end, double& value) {
                                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
   const char* const begin = p;
-  const bool negative = p != end && *p == '-';
-  if (p != end && (*p == '-' || *p == '+')) ++p;
+  if (p == end) return nullptr;
+  const bool negative = *p == '-';
+  p += static_cast<int>(negative) | static_cast<int>(*p == '+');  // signs are hard to predict
 
-  std::uint64_t mantissa = 0;  // wraps beyond 19 digits, and is not used then
+  std::uint64_t mantissa = 0;
   const char* const digits = p;
-  for (; p != end && is_digit(*p); ++p) mantissa = 10 * mantissa + static_cast<unsigned>(*p - '0');
+  p = read_digits(p, end, mantissa);
   std::int64_t digit_count = p - digits, exponent = 0;
   if (p != end && *p == '.') {
     const char* const fraction = ++p;
-    for (; p != end && is_digit(*p); ++p)
-      mantissa = 10 * mantissa + static_cast<unsigned>(*p - '0');
+    p = read_digits(p, end, mantissa);
     exponent = fraction - p;
     digit_count -= exponent;
   }
@@ -76,7 +106,8 @@ inline const char* parse_number(const char* p, const char* end, double& value) {
     const double m = static_cast<double>(mantissa);
     const double magnitude = exponent < 0 ? m / power[static_cast<std::size_t>(-exponent)]
                                           : m * power[static_cast<std::size_t>(exponent)];
-    value = negative ? -magnitude : magnitude;
+    const std::uint64_t sign = static_cast<std::uint64_t>(negative) << 63;
+    value = std::bit_cast<double>(std::bit_cast<std::uint64_t>(magnitude) | sign);
   } else {
     value = round_decimal(begin, p, stated_exponent);
   }

@@ -50,9 +50,7 @@ Index Network::parameter_count() const { return Layers(options_).parameter_count
 
 Index Network::layer_count() const { return static_cast<Index>(options_.hidden.size()) + 1; }
 
-double Network::forward_flops(Index samples) const {
-  return 2 * static_cast<double>(samples) * Layers(options_).multiply_adds();
-}
+double Network::forward_flops(Index samples) const { return Layers(options_).pass_flops(samples); }
 
 Vector Network::initial_parameters(std::uint64_t seed) const {
   const Layers layers(options_);

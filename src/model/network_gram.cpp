@@ -5,7 +5,6 @@
 
 #include "network_kernels.hpp"
 #include "network_model.hpp"
-#include "thalweg/core/threads.hpp"
 #include "thalweg/linalg/blas.hpp"
 
 namespace thalweg {
@@ -91,7 +90,7 @@ void NetworkLinearization::gram_tile(Range i, Range j, std::vector<Matrix>& scra
 void NetworkLinearization::gram(MatrixRef k) const {
   sensitivities();
   const Index tiles = (samples() + tile_size - 1) / tile_size, pairs = tiles * (tiles + 1) / 2;
-#pragma omp parallel num_threads(threads())
+#pragma omp parallel num_threads(team_size(gram_flops(), pairs))
   {
     std::vector<Matrix> scratch(2 + layers().count());
     // Which thread computes a tile does not change its bits.

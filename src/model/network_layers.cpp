@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 #include "thalweg/core/threads.hpp"
 #include "thalweg/linalg/blas.hpp"
 
@@ -37,7 +41,9 @@ Index Layers::hidden_units() const {
   return units;
 }
 
-double Layers::multiply_adds() const { return static_cast<double>(parameter_count()); }
+double Layers::pass_flops(Index samples) const {
+  return 2 * static_cast<double>(samples) * static_cast<double>(parameter_count());
+}
 
 void preactivations(const Layer& layer, const double* x, const ConstMatrixRef& a, MatrixRef z) {
   z.rowwise() = layer.biases(x).transpose();
@@ -65,7 +71,7 @@ void activate_block(Activation activation, double scale, MatrixRef z, MatrixRef 
 void forward_values(const Layers& layers, const double* x, const ConstMatrixRef& inputs,
                     double scale, MatrixRef outputs) {
   const SampleBlocks blocks(inputs.rows(), std::max(layers.widest(), layers.inputs()));
-  const int team = block_team(blocks);
+  const int team = team_size(layers.pass_flops(inputs.rows()), blocks.count());
 #pragma omp parallel num_threads(team)
   {
     // Two buffers take turns: the inputs of a layer and its outputs.
@@ -89,8 +95,15 @@ void forward_values(const Layers& layers, const double* x, const ConstMatrixRef&
   }
 }
 
-int block_team(const SampleBlocks& blocks) {
-  return static_cast<int>(std::min<Index>(threads(), std::max<Index>(1, blocks.count())));
+int team_size(double flops, Index pieces) {
+  constexpr double serial_flops = 4e7;  // about a millisecond
+#ifdef _OPENMP
+  if (flops < serial_flops || omp_in_parallel()) return 1;
+  return static_cast<int>(std::clamp<Index>(pieces, 1, threads()));
+#else
+  static_cast<void>(flops), static_cast<void>(pieces);
+  return 1;
+#endif
 }
 
 SampleBlocks::SampleBlocks(Index samples_, Index units) : samples(samples_), size(samples_) {

@@ -46,9 +46,9 @@ struct Layers {
   Index inputs() const { return all.front().in; }
   Index outputs() const { return all.back().out; }
   Index parameter_count() const;
-  Index widest() const;          ///< largest number of units of a layer
-  Index hidden_units() const;    ///< sum over the hidden layers
-  double multiply_adds() const;  ///< multiplications of one forward pass per sample
+  Index widest() const;                    ///< largest number of units of a layer
+  Index hidden_units() const;              ///< sum over the hidden layers
+  double pass_flops(Index samples) const;  ///< of one forward pass
 };
 
 /// Z = A [W b]' on the rows of one block.
@@ -70,8 +70,9 @@ struct SampleBlocks {
   Index rows(Index block) const { return std::min(size, samples - block * size); }
 };
 
-/// Threads worth using on these blocks. With one block the matrix products inside it are threaded.
-int block_team(const SampleBlocks& blocks);
+/// Threads worth starting for `pieces` independent pieces of work of `flops` floating-point
+/// operations in all: one where a second would cost more than it brings.
+int team_size(double flops, Index pieces);
 
 /// Outputs (N, Q) alone, block by block, keeping nothing: `inputs` (N, >= D) times `scale` are the
 /// inputs A of the first layer.

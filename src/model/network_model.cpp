@@ -81,8 +81,9 @@ const Matrix& NetworkLinearization::inputs_of(std::size_t l) const {
 
 void NetworkLinearization::forward() {
   const SampleBlocks blocks = bound_->blocks();
+  const int team = team_size(layers().pass_flops(samples()), blocks.count());
   MatrixMap outputs(workspace_->outputs.data(), samples(), bound_->outputs());
-#pragma omp parallel for schedule(static) num_threads(block_team(blocks))
+#pragma omp parallel for schedule(static) num_threads(team)
   for (Index block = 0; block < blocks.count(); ++block) {
     const Index first = blocks.first(block), rows = blocks.rows(block);
     for (std::size_t l = 0; l < layers().last(); ++l) {
@@ -106,7 +107,8 @@ const std::vector<Matrix>& NetworkLinearization::sensitivities() const {
   for (std::size_t l = 0; l < layers().last(); ++l)
     workspace_->sensitivities[l].resize(samples(), layer(l).out * outputs);
   const SampleBlocks blocks = bound_->blocks();
-#pragma omp parallel for schedule(static) num_threads(block_team(blocks))
+  const int team = team_size(layers().pass_flops(output_count()), blocks.count());
+#pragma omp parallel for schedule(static) num_threads(team)
   for (Index block = 0; block < blocks.count(); ++block)
     for (Index q = 0; q < outputs; ++q)
       backward(q, blocks.first(block), blocks.rows(block), workspace_->sensitivities, q,
@@ -147,7 +149,7 @@ void NetworkLinearization::apply(const ConstVectorRef& v, VectorRef jv) const {
 void NetworkLinearization::apply_by_sensitivities(const ConstVectorRef& v, VectorRef jv) const {
   const auto& b = sensitivities();
   const SampleBlocks blocks = bound_->blocks();
-#pragma omp parallel num_threads(block_team(blocks))
+#pragma omp parallel num_threads(team_size(apply_flops(), blocks.count()))
   {
     Matrix scratch(blocks.size, layers().widest());
 #pragma omp for schedule(static)
@@ -171,7 +173,7 @@ void NetworkLinearization::apply_by_sensitivities(const ConstVectorRef& v, Vecto
 void NetworkLinearization::apply_forward_mode(const ConstVectorRef& v, VectorRef jv) const {
   const SampleBlocks blocks = bound_->blocks();
   MatrixMap result(jv.data(), samples(), bound_->outputs());
-#pragma omp parallel num_threads(block_team(blocks))
+#pragma omp parallel num_threads(team_size(apply_flops(), blocks.count()))
   {
     Matrix now(blocks.size, layers().widest()), next(blocks.size, layers().widest());
 #pragma omp for schedule(static)
@@ -197,7 +199,7 @@ void NetworkLinearization::apply_adjoint(const ConstVectorRef& u, VectorRef jtu)
   if (bound_->outputs() == 1) sensitivities();
   const SampleBlocks blocks = bound_->blocks();
   // Each part sums over its own blocks; the parts are then added in their order.
-  const int parts = block_team(blocks);
+  const int parts = team_size(apply_flops(), blocks.count());
   std::vector<Vector> sums(static_cast<std::size_t>(parts - 1));
 #pragma omp parallel for schedule(static, 1) num_threads(parts)
   for (int part = 0; part < parts; ++part) {
@@ -256,7 +258,8 @@ void NetworkLinearization::rows(Index first, Index count, MatrixRef rows) const 
     }
     const auto& b = stored ? workspace_->sensitivities : own;
     const Index b_first = stored ? sample : 0;
-#pragma omp parallel for schedule(static) num_threads(threads())
+    const int team = team_size(layers().pass_flops(run), run);
+#pragma omp parallel for schedule(static) num_threads(team)
     for (Index c = 0; c < run; ++c) {
       double* row = rows.col(done + c).data();
       for (std::size_t l = 0; l < layers().count(); ++l) {
@@ -278,7 +281,7 @@ void NetworkLinearization::rows(Index first, Index count, MatrixRef rows) const 
 }
 
 double NetworkLinearization::apply_flops() const {
-  const double pass = 2 * static_cast<double>(samples()) * layers().multiply_adds();
+  const double pass = layers().pass_flops(samples());
   return bound_->outputs() == 1 ? pass : 2 * pass;
 }
 

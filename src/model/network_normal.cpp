@@ -75,7 +75,8 @@ std::vector<Matrix> NetworkLinearization::weighted_sensitivities(const Matrix& r
     b[last].col(q * outputs + q).setConstant(layers().output_scale);
 
   const SampleBlocks blocks(rows, layers().widest());
-#pragma omp parallel for schedule(static) num_threads(block_team(blocks))
+  const int team = team_size(layers().pass_flops(rows * outputs), blocks.count());
+#pragma omp parallel for schedule(static) num_threads(team)
   for (Index block = 0; block < blocks.count(); ++block) {
     const Index at = blocks.first(block), count = blocks.rows(block);
     if (outputs == 1) {
@@ -109,7 +110,8 @@ void NetworkLinearization::add_normal_block(std::size_t l, std::size_t k,
   MatrixMap u = reserve(workspace_->unit_products, depth, units.count());
   MatrixMap v = reserve(workspace_->input_products, depth, inputs.count());
   MatrixMap c = reserve(workspace_->normal_block, inputs.count(), units.count());
-  const int team = threads();
+  const double flops = 2 * static_cast<double>(rows) * static_cast<double>(c.size());
+  const int team = team_size(flops, threads());
   const bool split_units = units.count() >= inputs.count();
   const Index wide = std::max(units.count(), inputs.count());
 #pragma omp parallel num_threads(team)

@@ -14,7 +14,11 @@ namespace {
 constexpr double scaling_memory = 0.5;
 
 // Transtrum and Sethna: difference step and bound on 2 |acceleration| / |velocity|.
-constexpr double acceleration_step = 0.1, acceleration_bound = 0.75;
+constexpr double acceleration_step = 0.03, acceleration_bound = 0.75;
+
+// A trial that cuts the effect of a parameter on the outputs, the norm of its column of J, by more
+// than this factor has run onto a plateau (a saturated exponential, say) that holds no way back.
+constexpr double least_effect = 1.5e-8;  // square root of the rounding unit
 
 // Nielsen: mu falls to a third at most, and rises by 2, 4, 8, ... at consecutive rejections.
 constexpr double largest_lowering = 1.0 / 3, first_raise = 2;
@@ -23,6 +27,11 @@ constexpr double largest_lowering = 1.0 / 3, first_raise = 2;
 constexpr double least_gain = 1e-4;
 
 constexpr int largest_backtracking = 60;
+
+// Whether a parameter that mattered at one point has lost its effect on the outputs at the next.
+bool loses_a_parameter(const GaussNewtonModel& from, const GaussNewtonModel& to) {
+  return (to.column_norms().array() < least_effect * from.column_norms().array()).any();
+}
 
 }  // namespace
 
@@ -232,6 +241,7 @@ bool LevenbergMarquardt::accept(const CompositeObjective& problem, LevenbergMarq
                                 const Trial& trial, const Context& context) const {
   auto next = linearize(problem, trial.point, context);
   if (!next->finite() || !(next->value() < state.value)) return false;
+  if (state.model->scaled() && loses_a_parameter(*state.model, *next)) return false;
   state.x = trial.point;
   state.model = std::move(next);
   state.value = state.model->value();

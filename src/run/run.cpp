@@ -100,6 +100,7 @@ class Loop {
     history_.evaluations += record.evaluations;
     record.iteration = step;
     record.samples = history_.evaluations * problem_.sample_count();
+    if (record.halt) record.halt = without_non_finite(std::move(*record.halt));
     const bool moved = step == 0 || record.accepted;
     const bool finite = std::isfinite(record.value) && state_->x.allFinite();
     if (options_.validation && moved && finite) record.validation = options_.validation(state_->x);

@@ -7,8 +7,10 @@
 #include "option_tools.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/method/adam.hpp"
+#include "thalweg/method/adapted_flow.hpp"
 #include "thalweg/method/gradient_descent.hpp"
 #include "thalweg/method/lbfgs.hpp"
+#include "thalweg/method/levenberg_marquardt.hpp"
 
 namespace thalweg {
 namespace {
@@ -52,7 +54,21 @@ MethodInfo describe(const Words& words) {
 }
 
 std::vector<MethodInfo> describe_all() {
+  constexpr const char* outputs_and_jacobian = "a model's outputs and Jacobian, a convex loss";
   return {
+      describe<AdaptedFlow>(
+          {"gradient flow of the loss in output space, lifted by the pseudo-inverse of J",
+           outputs_and_jacobian,
+           "under the rank condition C(s) = e^{-2s/N} C(0): the stopping time is known beforehand; "
+           "where the rank is lost, the floor is",
+           "Chen, Global L2 minimization at uniform exponential rate via geometrically adapted "
+           "gradient descent in deep learning, arXiv:2311.15487"}),
+      describe<LevenbergMarquardt>(
+          {"damped Gauss-Newton steps, kept only where the value falls", outputs_and_jacobian,
+           "the value falls at every kept step; with damping=smallest-eigenvalue a geometric rate "
+           "that does not depend on the conditioning",
+           "Marquardt, SIAM J. Appl. Math. 11 (1963); More, The Levenberg-Marquardt algorithm "
+           "(1978); Cayci, arXiv:2412.14031"}),
       describe<GradientDescent>(
 
           {"gradient descent with backtracking or a constant stepsize", "values and gradients",

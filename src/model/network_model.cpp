@@ -285,4 +285,12 @@ double NetworkLinearization::apply_flops() const {
   return bound_->outputs() == 1 ? pass : 2 * pass;
 }
 
+double NetworkLinearization::backpropagation_flops() const {
+  double products = 0;  // below the last hidden layer, whose sensitivities are rows of weights
+  for (std::size_t l = 1; l < layers().last(); ++l)
+    products += static_cast<double>(layer(l).in) * static_cast<double>(layer(l).out);
+  const double slopes = static_cast<double>(layers().hidden_units());
+  return static_cast<double>(output_count()) * (2 * products + slopes);
+}
+
 }  // namespace thalweg

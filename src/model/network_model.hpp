@@ -94,6 +94,10 @@ class NetworkLinearization final : public Linearization {
   double gram_flops() const override;
   double normal_flops() const override;
 
+  /// Computes the sensitivities now rather than on first need; for timings.
+  void backpropagate() const { sensitivities(); }
+  double backpropagation_flops() const;  ///< of the sensitivities of all outputs
+
  private:
   void forward();
   const Layers& layers() const { return bound_->layers; }

@@ -201,7 +201,8 @@ TauTrial tau_trial(const CompositeObjective& problem, const AdaptedFlowState& st
   const FlowPoint& at = *state.at;
   const Vector& y = at.outputs();
   const Vector step = -at.lift(law.residual(y)), moved = at.apply(step);  // d, -P e
-  const double removable = moved.norm(), sigma = at.sigma_min();
+  const double removable = moved.norm();                                  // |P e|
+  const double sigma = removable / step.norm();
   const double radius = sigma * sigma / state.curvature;  // infinite for a linear model
   TauTrial result;
   result.tau = radius < removable ? radius / removable : 1;
@@ -220,8 +221,9 @@ TauTrial tau_trial(const CompositeObjective& problem, const AdaptedFlowState& st
   // The bound with beta right: the miss is at most tau/2 of |P e|, so |e+| <= (1 - tau/2) |e|.
   trial.error = miss / (0.5 * tau * removable + rounding(y));
   if (end->value() > at.value() + rounding(y) * at.loss_gradient().norm()) trial.error = kInfinity;
-  result.curvature = trial.error <= 1 ? std::max(known_curvature, beta.value_or(state.curvature))
-                                      : std::max(2 * state.curvature, beta.value_or(0));
+  result.curvature = trial.error <= 1
+                         ? std::max({known_curvature, beta.value_or(0), 0.5 * state.curvature})
+                         : std::max(2 * state.curvature, beta.value_or(0));
   trial.at = std::move(end);
   return result;
 }

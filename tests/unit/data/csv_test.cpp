@@ -340,10 +340,8 @@ const std::string seed_bytes =
     "3,bl\xC3\xBC,inf,\n\n4,green,-0.125,\"x,y;z\"\n";
 
 std::string mutated(RandomStream& random) {
-  static const std::string bytes_that_matter(
-      "\"\",;\t\n\r\0\xFF\xC3"
-      "e+-.09n",
-      20);
+  using namespace std::string_literals;
+  static const std::string bytes_that_matter = "\"\",;\t\n\r\0\xFF\xC3"s + "e+-.09n";
   std::string bytes = seed_bytes;
   for (auto k = 1 + random.below(6); k > 0; --k) {
     const auto at = static_cast<std::size_t>(random.below(bytes.size() + 1));

@@ -213,6 +213,10 @@ void fields(Archive& a, RankReport& r) {
   a("duplicate_floor", r.duplicate_floor);
   a("floor", r.floor);
   a("projected_share", r.projected_share);
+  a("residual_norm", r.residual_norm);
+  a("curvature", r.curvature);
+  a("curvature_ratio", r.curvature_ratio);
+  a("trial_reduction", r.trial_reduction);
   a.unless_empty("warnings", r.warnings);
 }
 
@@ -258,6 +262,8 @@ void fields(Archive& a, Plan& p) {
   a("decisions", p.decisions);
   a("target_loss", p.target_loss);
   a("gradient_tolerance", p.gradient_tolerance);
+  a("max_steps", p.max_steps);
+  a("may_end_early", p.may_end_early);
 }
 
 template <class Archive>

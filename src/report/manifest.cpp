@@ -41,6 +41,8 @@ std::string utc_now() {
 
 }  // namespace
 
+std::string version() { return THALWEG_VERSION " (" THALWEG_COMMIT ")"; }
+
 Manifest make_manifest(std::uint64_t seed, int threads, std::vector<std::string> argv) {
   return {.version = THALWEG_VERSION,
           .commit = THALWEG_COMMIT,

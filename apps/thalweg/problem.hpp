@@ -1,0 +1,51 @@
+// From settings to a problem that can be measured and solved.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "settings.hpp"
+#include "thalweg/model/network.hpp"
+#include "thalweg/model/nist.hpp"
+#include "thalweg/report/report.hpp"
+
+namespace thalweg::cli {
+
+/// The bytes of a table, and what identifies them.
+struct Source {
+  std::string path;   ///< "-" for stdin
+  std::string bytes;  ///< unpacked
+  std::string hash;   ///< of bytes
+};
+/// Throws DataError.
+Source read_source(const std::string& path);
+
+/// The loss of a dataset's part: squared for a regression, cross-entropy for classes.
+std::shared_ptr<const OutputLoss> make_loss(const Encoding& encoding, const Part& part);
+
+struct Problem {
+  std::shared_ptr<const CompositeObjective> objective;
+  ProblemSize size;
+  std::vector<Decision> decisions;  ///< of the model
+  /// Held-back loss; empty where nothing was held back.
+  std::function<double(const ConstVectorRef&)> validation;
+  std::optional<Dataset> dataset;
+  std::optional<Network> network;
+  std::optional<nist::Problem> nist;
+};
+
+/// The table problem of `source`. Throws what reading and encoding throw.
+Problem table_problem(const Settings& settings, const Source& source);
+/// The built-in problem settings.problem names; UsageError for an unknown one.
+Problem built_in_problem(const Settings& settings);
+
+/// Start parameters: --init, a published start, or seeded.
+Vector start_parameters(const Problem& problem, const Settings& settings);
+
+report::DataSection data_section(const Settings& settings, const Dataset& dataset);
+report::ProblemSection problem_section(const Problem& problem);
+report::ProblemSection problem_section(const CompositeObjective& objective, const Network& network);
+
+}  // namespace thalweg::cli

@@ -1,0 +1,51 @@
+#include "run_folder.hpp"
+
+#include <unistd.h>
+
+#include <system_error>
+
+#include "thalweg/core/error.hpp"
+
+namespace thalweg::cli {
+namespace fs = std::filesystem;
+
+void RunFolder::require_usable(bool force) const {
+  std::error_code problem;
+  const fs::file_status status = fs::status(path_, problem);
+  if (!fs::exists(status)) return;
+  if (!fs::is_directory(status))
+    throw DataError("is not a folder", path_.string(), "give --out another name");
+  const bool empty = fs::is_empty(path_, problem);
+  if (problem)
+    throw DataError("cannot be read: " + problem.message(), path_.string(),
+                    "give --out another folder");
+  if (!empty && !force)
+    throw DataError("the folder is not empty", path_.string(),
+                    "give --out another folder, or --force to write into this one");
+}
+
+void RunFolder::create() const {
+  const char* const remedy = "give --out a folder that can be written";
+  std::error_code problem;
+  fs::create_directories(path_, problem);
+  if (problem)
+    throw DataError("the folder cannot be made: " + problem.message(), path_.string(), remedy);
+  if (access(path_.c_str(), W_OK | X_OK) != 0)
+    throw DataError("the folder cannot be written", path_.string(), remedy);
+  for (const fs::path& file :
+       {checkpoint(), report_json(), report_text(), trace(), model(), stdin_copy()}) {
+    fs::remove(file, problem);
+    if (problem) throw DataError("cannot be replaced: " + problem.message(), file.string(), remedy);
+  }
+}
+
+void RunFolder::require_checkpoint() const {
+  std::error_code problem;
+  if (!fs::is_directory(path_, problem))
+    throw DataError("no such folder", path_.string(), "give the folder of a run");
+  if (!fs::exists(checkpoint(), problem))
+    throw DataError("nothing was written yet: there is no checkpoint.safetensors", path_.string(),
+                    "start the run again with thalweg train");
+}
+
+}  // namespace thalweg::cli

@@ -1,0 +1,220 @@
+#include "settings.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "thalweg/method/registry.hpp"
+
+namespace thalweg::cli {
+namespace {
+
+constexpr std::int64_t widest_layer = 1'000'000;
+constexpr std::size_t deepest_model = 64;
+constexpr int most_threads = 4096;
+
+const std::vector<std::string> tasks = {"auto", "regression", "classification"};
+const std::vector<std::string> missing_rules = {"refuse", "drop", "mean"};
+
+std::vector<OptionSpec> goal_options() {
+  return {
+      {"method", "NAME", "auto, or one of `thalweg methods` (default auto)"},
+      {"option", "KEY=VALUE",
+       "an option of the method, see `thalweg methods NAME`; eps=X sets the "
+       "first-order tolerance",
+       true},
+      {"target-loss", "X",
+       "stop when the training objective is at or below X (default: the "
+       "planner's)"},
+      {"max-steps", "T", "stop after T steps (default 10000)"},
+      {"time-limit", "90s|10m|2h", "stop after this time; the best point so far is returned"},
+      {"seed", "N", "of splits and start parameters (default 0)"},
+      {"init", "FILE", "start parameters, CSV (one column) or .npy (default: seeded)"},
+      {"memory-limit", "4G", "refuse before allocating more (default: 80 % of what is free)"},
+      {"out", "DIR", "folder of the run (default thalweg-run)"},
+      {"force", "", "write into a folder that is not empty; run although preflight warns"},
+  };
+}
+
+std::optional<std::vector<Index>> read_model(WordReader& words) {
+  if (!words.given("model")) return std::nullopt;
+  const std::string text = words.text("model");
+  if (text == "linear") return std::vector<Index>{};
+  const std::string prefix = "mlp:";
+  if (text.starts_with(prefix)) {
+    std::vector<Index> widths;
+    bool good = !text.ends_with(',');
+    for (const std::string& word : split(text.substr(prefix.size()), ',')) {
+      const std::optional<std::int64_t> width = parse_integer(word);
+      good = good && width && *width >= 1 && *width <= widest_layer;
+      widths.push_back(width.value_or(0));
+    }
+    if (good && !widths.empty() && widths.size() <= deepest_model) return widths;
+  }
+  words.complain(
+      fmt::format("--model must be linear or mlp:W,W,... with widths from 1 to {}, got "
+                  "\"{}\"",
+                  widest_layer, text));
+  return std::nullopt;
+}
+
+Activation read_activation(WordReader& words) {
+  const std::vector<std::string> names = activation_names();
+  const std::string name = words.text("activation", "tanh");
+  if (std::find(names.begin(), names.end(), name) != names.end()) return activation_from_name(name);
+  words.complain(
+      fmt::format("--activation must be one of {}, got \"{}\"", fmt::join(names, ", "), name));
+  return Activation::tanh;
+}
+
+std::optional<char> read_delimiter(WordReader& words) {
+  if (!words.given("delimiter")) return std::nullopt;
+  std::string text = words.text("delimiter");
+  if (text == "tab" || text == "\\t") text = "\t";
+  if (text.size() == 1 && text != "\"" && text != "\n" && text != "\r") return text[0];
+  words.complain(fmt::format("--delimiter must be one character or tab, got \"{}\"", text));
+  return std::nullopt;
+}
+
+std::vector<std::string> read_one_hot(WordReader& words) {
+  const std::string text = words.text("categorical");
+  const std::string prefix = "onehot:";
+  if (text.empty()) return {};
+  if (text.starts_with(prefix) && text.size() > prefix.size())
+    return split(text.substr(prefix.size()), ',');
+  words.complain(fmt::format("--categorical must be onehot:COL[,COL], got \"{}\"", text));
+  return {};
+}
+
+DatasetOptions read_dataset(WordReader& words) {
+  DatasetOptions options;
+  options.targets = words.list("target");
+  options.features = words.list("features");
+  options.drop = words.list("drop");
+  options.one_hot = read_one_hot(words);
+  options.task = static_cast<Task>(words.choice("task", tasks));
+  options.missing = static_cast<Missing>(words.choice("missing", missing_rules));
+  options.standardize = !words.flag("no-standardize");
+  options.validation = words.number("validation", 0, false, 1).value_or(0);
+  options.test = words.number("test", 0, false, 1).value_or(0);
+  if (options.validation + options.test >= 1)
+    words.complain("--validation and --test together must be below 1");
+  return options;
+}
+
+Goal read_goal(WordReader& words) {
+  Goal goal;
+  if (const std::string method = words.text("method", "auto"); method != "auto")
+    goal.method = find_method(method).name;
+  goal.method_options = words.pairs("option");
+  goal.target_loss = words.number("target-loss", 0);
+  goal.max_steps = words.integer("max-steps", 0);
+  goal.time_limit = words.duration("time-limit");
+  return goal;
+}
+
+/// eps is no option of a method but the tolerance of first-order targets.
+std::optional<double> read_eps(WordReader& words,
+                               const std::map<std::string, std::string>& options) {
+  const auto found = options.find("eps");
+  if (found == options.end()) return std::nullopt;
+  const std::optional<double> eps = parse_number(found->second);
+  if (eps && std::isfinite(*eps) && *eps > 0) return eps;
+  words.complain(fmt::format("--option eps must be a number above 0, got \"{}\"", found->second));
+  return std::nullopt;
+}
+
+/// Throws UsageError for unknown keys and values out of range, before any data are read.
+void check_method_options(const Goal& goal) {
+  if (!goal.method) return;  // the planner's choice is checked when it is made
+  std::map<std::string, std::string> options = goal.method_options;
+  options.erase("eps");
+  find_method(*goal.method).make(options);
+}
+
+}  // namespace
+
+std::vector<OptionSpec> joined(std::vector<OptionSpec> first,
+                               const std::vector<OptionSpec>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+std::vector<OptionSpec> output_options() {
+  return {
+      {"json", "", "exactly one JSON object on stdout"},
+      {"q,quiet", "", "no notes and no progress on stderr"},
+      {"v,verbose", "", "diagnostics on stderr"},
+      {"no-progress", "", "no progress line"},
+  };
+}
+
+std::vector<OptionSpec> common_options() {
+  return joined({{"threads", "N", "threads of the kernels (default: all)"},
+                 {"config", "FILE", "the same options from a TOML file; flags win"}},
+                output_options());
+}
+
+std::vector<OptionSpec> table_options() {
+  const std::vector<OptionSpec> table = {
+      {"target", "COL[,COL]",
+       "what to predict, by name or 0-based index; several only for "
+       "regression (required)"},
+      {"features", "COL[,COL]", "columns to use (default: all but the targets)"},
+      {"drop", "COL[,COL]", "columns to leave out"},
+      {"task", "TASK", "auto, regression or classification (default auto)"},
+      {"model", "MODEL", "linear or mlp:64,64 (default: the planner chooses)"},
+      {"activation", "NAME", "tanh, softplus, sigmoid, gelu or relu (default tanh)"},
+      {"validation", "F", "fraction of the rows held back for early stopping (default 0)"},
+      {"test", "F", "fraction of the rows held back for a last measurement (default 0)"},
+      {"patience", "N", "evaluations on the validation rows without a better one (default 20)"},
+      {"missing", "RULE", "refuse, drop or mean (default refuse)"},
+      {"categorical", "onehot:COL", "columns to encode one-hot"},
+      {"delimiter", "C", "of the cells (default: detected)"},
+      {"no-standardize", "", "use inputs and targets as they are"},
+  };
+  return joined(joined(table, goal_options()), common_options());
+}
+
+std::vector<OptionSpec> solve_options() {
+  const std::vector<OptionSpec> solve = {
+      {"start", "1|2", "which of the published starts (default 1)"},
+  };
+  return joined(joined(solve, goal_options()), common_options());
+}
+
+Settings read_settings(const Words& given) {
+  WordReader words(given);
+  Settings settings;
+  settings.data = words.text("DATA");
+  settings.problem = words.text("PROBLEM");
+  settings.csv.delimiter = read_delimiter(words);
+  settings.dataset = read_dataset(words);
+  settings.hidden = read_model(words);
+  settings.activation = read_activation(words);
+  settings.start = static_cast<int>(words.integer("start", 1, 2).value_or(1));
+  settings.init = words.text("init");
+  settings.goal = read_goal(words);
+  settings.goal.validation = settings.dataset.validation > 0;
+  settings.goal.until_rounding = !settings.problem.empty();
+  settings.gradient_tolerance = read_eps(words, settings.goal.method_options);
+  settings.patience = words.integer("patience", 1).value_or(settings.patience);
+  settings.seed = static_cast<std::uint64_t>(words.integer("seed", 0).value_or(0));
+  settings.dataset.seed = settings.seed;
+  settings.threads = static_cast<int>(words.integer("threads", 1, most_threads).value_or(0));
+  settings.memory_limit = words.bytes("memory-limit");
+  settings.out = words.text("out", settings.out.string());
+  settings.out_given = words.given("out");
+  settings.force = words.flag("force");
+  words.throw_if_any();
+  check_method_options(settings.goal);
+  return settings;
+}
+
+std::string model_name(const std::vector<Index>& hidden) {
+  return hidden.empty() ? "linear" : fmt::format("mlp:{}", fmt::join(hidden, ","));
+}
+
+}  // namespace thalweg::cli

@@ -1,0 +1,57 @@
+// What the user asked for, as values: the meaning of the options of docs/command-line.md.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "thalweg/data/dataset.hpp"
+#include "thalweg/data/table.hpp"
+#include "thalweg/model/network.hpp"
+#include "thalweg/plan/planner.hpp"
+#include "words.hpp"
+
+namespace thalweg::cli {
+
+struct Settings {
+  // The problem: a table, or a built-in one.
+  std::string data;  ///< path, "-" for stdin; empty for a built-in problem
+  CsvOptions csv;
+  DatasetOptions dataset;
+  std::optional<std::vector<Index>> hidden;  ///< absent: the planner chooses
+  Activation activation = Activation::tanh;
+  std::string problem;  ///< "nist:NAME"
+  int start = 1;        ///< of the published starts
+  std::string init;     ///< file of start parameters; empty: seeded
+
+  // The goal.
+  Goal goal;
+  std::optional<double> gradient_tolerance;  ///< --option eps=
+  std::int64_t patience = 20;
+
+  std::uint64_t seed = 0;
+  int threads = 0;                     ///< 0: all
+  std::optional<double> memory_limit;  ///< bytes
+  std::filesystem::path out = "thalweg-run";
+  bool out_given = false;
+  bool force = false;
+};
+
+/// The options of train, check and plan; of solve; of commands that compute; and of those that only
+/// print.
+std::vector<OptionSpec> table_options();
+std::vector<OptionSpec> solve_options();
+std::vector<OptionSpec> common_options();
+std::vector<OptionSpec> output_options();
+std::vector<OptionSpec> joined(std::vector<OptionSpec> first,
+                               const std::vector<OptionSpec>& second);
+
+/// Checks every word. Throws UsageError naming all that cannot be used.
+Settings read_settings(const Words& words);
+/// "linear", "mlp:64,64"
+std::string model_name(const std::vector<Index>& hidden);
+
+}  // namespace thalweg::cli

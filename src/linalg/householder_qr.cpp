@@ -4,8 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include "kernel_threads.hpp"
 #include "lapack.hpp"
+#include "team.hpp"
 
 namespace thalweg::linalg {
 namespace {
@@ -20,7 +20,7 @@ void factorize(Matrix& a, Vector& tau) {
   dgeqrf_(&m, &n, a.data(), &lda, tau.data(), &work_size, &query, &info);
   std::vector<double> work(static_cast<std::size_t>(work_size));
   const int lwork = static_cast<int>(work.size());
-  const KernelScope scope(2.0 * m * n * n);
+  const BlasScope scope;
   dgeqrf_(&m, &n, a.data(), &lda, tau.data(), work.data(), &lwork, &info);
 }
 

@@ -1,7 +1,5 @@
 #include "thalweg/linalg/lanczos.hpp"
 
-#include <Spectra/SymEigsSolver.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -11,91 +9,123 @@
 namespace thalweg::linalg {
 namespace {
 
-struct NonFiniteProduct {};  // leaves Spectra, which would iterate on NaN
+constexpr double eps = std::numeric_limits<double>::epsilon();
 
-// The operator in the form Spectra wants.
-class CountedProduct {
+// A Krylov space with an orthonormal basis V, the projection T = V'AV, and A V = V T + c v e',
+// where v is the next basis vector, c the coupling and e the last unit vector.
+class KrylovSpace {
  public:
-  using Scalar = double;
-  CountedProduct(const Product& a, Index n) : a_(a), n_(n) {}
-  Index rows() const { return n_; }
-  Index cols() const { return n_; }
-  int count() const { return count_; }
+  KrylovSpace(const Product& a, Index n, Index capacity, RandomStream& random)
+      : a_(a), random_(random), basis_(n, capacity + 1), projected_(capacity, capacity) {
+    basis_.col(0) = random_.normal_vector(n).normalized();
+  }
 
-  void perform_op(const double* v, double* av) const {
-    Eigen::Map<Vector> image(av, n_);
-    a_(Eigen::Map<const Vector>(v, n_), image);
-    ++count_;
-    if (!image.allFinite()) throw NonFiniteProduct{};
+  Index size() const { return size_; }
+  bool full() const { return size_ == projected_.cols(); }
+  bool complete() const { return size_ == basis_.rows(); }
+
+  // One product. False where it is not finite.
+  bool extend() {
+    Vector w(basis_.rows());
+    a_(basis_.col(size_), w);
+    if (!w.allFinite()) return false;
+    projected_.col(size_).head(size_ + 1) = basis_.leftCols(size_ + 1).transpose() * w;
+    projected_.row(size_).head(size_) = projected_.col(size_).head(size_).transpose();
+    ++size_;
+    const double scale = w.norm();
+    orthogonalize(w);
+    coupling_ = w.norm();
+    if (coupling_ <= eps * scale * std::sqrt(static_cast<double>(w.size()))) {  // invariant space
+      coupling_ = 0;
+      if (complete()) return true;
+      w = random_.normal_vector(w.size());
+      orthogonalize(w);
+    }
+    basis_.col(size_) = w.normalized();
+    return true;
+  }
+
+  // The wanted Ritz pair; the residual follows from A V = V T + c v e'.
+  RitzPair best(Extreme which) const {
+    const Eigenpairs small = eigenpairs(projection());
+    const Index k = which == Extreme::smallest ? 0 : size_ - 1;
+    RitzPair pair;
+    pair.value = small.values[k];
+    pair.residual = coupling_ * std::abs(small.vectors(size_ - 1, k));
+    pair.vector = (basis_.leftCols(size_) * small.vectors.col(k)).normalized();
+    const double round_off = eps * static_cast<double>(size_) * small.values.cwiseAbs().maxCoeff();
+    pair.converged = pair.residual <= round_off;
+    return pair;
+  }
+
+  // Thick restart: keeps the Ritz vectors nearest to the wanted end.
+  void restart(Extreme which, Index keep) {
+    const Eigenpairs small = eigenpairs(projection());
+    const Index first = which == Extreme::smallest ? 0 : size_ - keep;
+    basis_.leftCols(keep) = (basis_.leftCols(size_) * small.vectors.middleCols(first, keep)).eval();
+    basis_.col(keep) = basis_.col(size_).eval();
+    projected_.setZero();
+    projected_.diagonal().head(keep) = small.values.segment(first, keep);
+    size_ = keep;
   }
 
  private:
+  Matrix projection() const { return projected_.topLeftCorner(size_, size_); }
+
+  // Twice is enough (Parlett).
+  void orthogonalize(Vector& w) const {
+    const auto v = basis_.leftCols(size_);
+    for (int pass = 0; pass < 2; ++pass) w -= v * (v.transpose() * w).eval();
+  }
+
   const Product& a_;
-  Index n_;
-  mutable int count_ = 0;
+  RandomStream& random_;
+  Matrix basis_;
+  Matrix projected_;
+  Index size_ = 0;
+  double coupling_ = 0;
 };
 
-// Gives the best Ritz vector of the last Krylov space also where Spectra has not converged.
-class Lanczos : public Spectra::SymEigsSolver<CountedProduct> {
- public:
-  Lanczos(CountedProduct& a, thalweg::Index subspace) : SymEigsSolver(a, 1, subspace) {}
-
-  thalweg::Vector ritz_vector(Extreme which) const {
-    const Eigenpairs small = eigenpairs(this->m_fac.matrix_H());
-    const thalweg::Index k = which == Extreme::smallest ? 0 : small.values.size() - 1;
-    return (this->m_fac.matrix_V() * small.vectors.col(k)).normalized();
-  }
-};
-
-// Small operators are formed column by column.
-Vector dense_eigenvector(const CountedProduct& a, Extreme which) {
-  const Index n = a.rows();
-  Matrix full(n, n);
-  Vector unit = Vector::Zero(n);
-  for (Index i = 0; i < n; ++i) {
-    unit[i] = 1;
-    a.perform_op(unit.data(), full.col(i).data());
-    unit[i] = 0;
-  }
-  return eigenpairs((full + full.transpose()) / 2)
-      .vectors.col(which == Extreme::smallest ? 0 : n - 1);
+// Vectors held: more for small operators, where they cost little and save restarts.
+Index subspace_size(Index n) {
+  constexpr Index fewest = 12, most = 48, entries = 20'000'000;
+  return std::min(n, std::clamp(entries / n, fewest, most));
 }
 
-Vector lanczos_eigenvector(CountedProduct& a, Extreme which, double tolerance, int max_products,
-                           RandomStream& random) {
-  constexpr Index usual_subspace = 24;
-  const Index n = a.rows();
-  const Index subspace = std::clamp<Index>(max_products - 1, 2, std::min(n, usual_subspace));
-  const int restarts = static_cast<int>(std::max<Index>(0, max_products - subspace) / subspace);
-  const auto rule =
-      which == Extreme::smallest ? Spectra::SortRule::SmallestAlge : Spectra::SortRule::LargestAlge;
-  Lanczos solver(a, subspace);
-  const Vector start = random.normal_vector(n);
-  solver.init(start.data());
-  solver.compute(rule, restarts, tolerance);
-  return solver.ritz_vector(which);
+// The best pair a Krylov space gives within the budget, with the estimates of the recurrence. Empty
+// where a product is not finite.
+RitzPair search(const Product& a, Index n, Extreme which, double tolerance, int max_products,
+                RandomStream& random) {
+  constexpr Index check_every = 4;  // a check costs an eigenproblem of the size of the subspace
+  const Index capacity = subspace_size(n);
+  KrylovSpace space(a, n, capacity, random);
+  for (int products = 1;; ++products) {
+    if (!space.extend()) return {};
+    const bool last = products >= max_products || space.complete();
+    if (last || space.full() || space.size() % check_every == 0) {
+      RitzPair pair = space.best(which);
+      pair.products = products;
+      if (last || pair.converged || pair.residual <= tolerance * std::abs(pair.value)) return pair;
+    }
+    if (space.full()) space.restart(which, capacity / 2);
+  }
 }
 
 }  // namespace
 
 RitzPair extreme_eigenpair(const Product& a, Index n, Extreme which, double tolerance,
                            int max_products, RandomStream& random) {
-  constexpr Index dense_size = 24;
-  RitzPair pair;
-  CountedProduct product(a, n);
-  try {
-    pair.vector = n <= std::min<Index>(dense_size, max_products)
-                      ? dense_eigenvector(product, which)
-                      : lanczos_eigenvector(product, which, tolerance, max_products, random);
-    Vector image(n);
-    product.perform_op(pair.vector.data(), image.data());
-    pair.value = pair.vector.dot(image);
-    pair.residual = (image - pair.value * pair.vector).norm();
-  } catch (const NonFiniteProduct&) {
+  RitzPair pair = search(a, n, which, tolerance, max_products - 1, random);
+  if (pair.vector.size() == 0) {
     pair.value = pair.residual = std::numeric_limits<double>::quiet_NaN();
+    return pair;
   }
-  pair.products = product.count();
-  pair.converged = pair.residual <= tolerance * std::abs(pair.value);
+  Vector image(n);
+  a(pair.vector, image);
+  ++pair.products;
+  pair.value = pair.vector.dot(image);
+  pair.residual = (image - pair.value * pair.vector).norm();
+  pair.converged = pair.converged || pair.residual <= tolerance * std::abs(pair.value);
   return pair;
 }
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "householder_qr.hpp"
-#include "kernel_threads.hpp"
 #include "lapack.hpp"
+#include "team.hpp"
 
 namespace thalweg::linalg {
 namespace {
@@ -40,7 +40,7 @@ Svd thin_svd(Matrix a) {
   dgesdd(&work_size, &query);
   std::vector<double> work(static_cast<std::size_t>(work_size));
   const int lwork = static_cast<int>(work.size());
-  const KernelScope scope(6.0 * m * n * static_cast<double>(k));
+  const BlasScope scope;
   dgesdd(work.data(), &lwork);
   return {std::move(u), vt.transpose(), std::move(s), info == 0};
 }
@@ -99,6 +99,8 @@ Vector solve_pivoted(const ConstMatrixRef& j, const ConstVectorRef& r, const Con
   stacked.bottomRows(n).diagonal() = d;
   Vector right = Vector::Zero(m + n);
   right.head(m) = -r;
+  if (!stacked.allFinite())  // rank decisions on NaN would answer zero
+    return Vector::Constant(n, std::numeric_limits<double>::quiet_NaN());
   Vector scale = stacked.colwise().stableNorm();
   scale = (scale.array() > 0).select(scale, 1.0);
   const Eigen::ColPivHouseholderQR<Matrix> qr(stacked * scale.cwiseInverse().asDiagonal());

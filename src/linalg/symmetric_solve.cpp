@@ -5,26 +5,14 @@
 #include <utility>
 #include <vector>
 
-#include "kernel_threads.hpp"
 #include "lapack.hpp"
+#include "team.hpp"
 #include "thalweg/linalg/blas.hpp"
 #include "thalweg/linalg/lanczos.hpp"
 
 namespace thalweg::linalg {
-namespace {
 
-Matrix lower_copy(const ConstMatrixRef& a) {
-  Matrix copy(a.rows(), a.cols());
-  copy.triangularView<Eigen::Lower>() = a;
-  return copy;
-}
-
-}  // namespace
-
-CholeskyFactor::CholeskyFactor(const ConstMatrixRef& a, double mu)
-    : CholeskyFactor(lower_copy(a), mu) {}
-
-CholeskyFactor::CholeskyFactor(Matrix&& a, double mu) : factor_(std::move(a)) {
+CholeskyFactor::CholeskyFactor(Matrix a, double mu) : factor_(std::move(a)) {
   factor_.diagonal().array() += mu;
   ok_ = cholesky_in_place(factor_);
 }
@@ -52,7 +40,7 @@ double CholeskyFactor::smallest_eigenvalue(double tolerance, int max_iterations)
 #ifdef THALWEG_WITH_OPENBLAS
 
 Eigenpairs eigenpairs(const ConstMatrixRef& a) {
-  Eigenpairs pairs{Vector(a.rows()), lower_copy(a)};
+  Eigenpairs pairs{Vector(a.rows()), a};
   if (a.rows() == 0) return pairs;
   const int n = static_cast<int>(a.rows());
   int info = 0, query = -1, iwork_size = 0;
@@ -65,7 +53,7 @@ Eigenpairs eigenpairs(const ConstMatrixRef& a) {
   std::vector<double> work(static_cast<std::size_t>(work_size));
   std::vector<int> iwork(static_cast<std::size_t>(iwork_size));
   const int lwork = static_cast<int>(work.size()), liwork = static_cast<int>(iwork.size());
-  const KernelScope scope(9.0 * n * n * n);
+  const BlasScope scope;
   dsyevd(work.data(), &lwork, iwork.data(), &liwork);
   if (info != 0) pairs.values.setConstant(std::numeric_limits<double>::quiet_NaN());
   return pairs;

@@ -11,10 +11,9 @@ namespace thalweg::linalg {
 /// Cholesky factor of A + mu I for a symmetric A given by its lower triangle.
 class CholeskyFactor {
  public:
-  /// Factorizes a copy of A (n, n) + mu I. Check ok() before solving.
-  CholeskyFactor(const ConstMatrixRef& a, double mu);
-  /// The same in the storage of A itself, without a copy.
-  CholeskyFactor(Matrix&& a, double mu);
+  /// Factorizes A (n, n) + mu I in the storage of `a`: pass std::move(a) where A is not needed any
+  /// more. Only the lower triangle is read. Check ok() before solving. n^3 / 3 flops.
+  CholeskyFactor(Matrix a, double mu);
   bool ok() const { return ok_; }  ///< false: not numerically positive definite
   Vector solve(const ConstVectorRef& b) const;
   Vector solve_lower(

@@ -1,15 +1,11 @@
-#include "kernel_threads.hpp"
+#include "team.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <string>
 #include <string_view>
 
 #include "thalweg/core/threads.hpp"
-
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #ifdef THALWEG_WITH_OPENBLAS
 // Weak: an OpenBLAS built for one processor only, or another BLAS, does not have them.
@@ -32,9 +28,7 @@ bool is_generic(std::string_view core) {
   constexpr std::array<std::string_view, 9> generic = {"Prescott",  "Core2",  "Penryn",
                                                        "Nehalem",   "Banias", "Coppermine",
                                                        "Northwood", "Katmai", "Generic"};
-  for (const std::string_view name : generic)
-    if (core == name) return true;
-  return false;
+  return std::find(generic.begin(), generic.end(), core) != generic.end();
 }
 
 // The best kernel set this processor can run, or nullptr.
@@ -65,6 +59,9 @@ void mend_kernel_choice() {}
 
 #endif
 
+// Below this a second thread costs more than it brings, above all beside other load.
+[[maybe_unused]] constexpr double serial_flops = 4e7;
+
 }  // namespace
 
 void select_blas_kernels() {
@@ -72,21 +69,24 @@ void select_blas_kernels() {
   static_cast<void>(done);
 }
 
-KernelScope::KernelScope(double flops) {
-  select_blas_kernels();
 #ifdef _OPENMP
-  if (omp_in_parallel()) return;
-  previous_ = omp_get_max_threads();
-  omp_set_num_threads(flops < serial_flops ? 1 : threads());
-#else
-  static_cast<void>(flops);
-#endif
+
+// OpenBLAS on OpenMP asks omp_get_max_threads(), a setting of the calling thread alone.
+BlasScope::BlasScope() : previous_(omp_get_max_threads()) {
+  select_blas_kernels();
+  omp_set_num_threads(1);
 }
 
-KernelScope::~KernelScope() {
-#ifdef _OPENMP
-  if (previous_ > 0) omp_set_num_threads(previous_);
+BlasScope::~BlasScope() { omp_set_num_threads(previous_); }
+
+int team_size(double flops) { return flops < serial_flops || omp_in_parallel() ? 1 : threads(); }
+
+#else
+
+BlasScope::BlasScope() : previous_(1) { select_blas_kernels(); }
+BlasScope::~BlasScope() { static_cast<void>(previous_); }
+int team_size(double) { return 1; }
+
 #endif
-}
 
 }  // namespace thalweg::linalg

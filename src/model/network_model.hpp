@@ -32,7 +32,9 @@ struct NetworkWorkspace {
   std::vector<Matrix> activations;    ///< per hidden layer: inputs of the next layer (N, out + 1)
   std::vector<Matrix> derivatives;    ///< per hidden layer: c phi'(z) (N, out), c of the next layer
   std::vector<Matrix> sensitivities;  ///< per hidden layer: B, output by output (N, out * Q)
-  Vector unit_products, input_products, normal_block;  ///< U, V and V'U of network_normal.cpp
+  /// Of network_normal.cpp: U and V, their product as computed and as V'U, B~ of all layers.
+  Vector unit_products, input_products, normal_product, normal_block;
+  std::vector<Matrix> weighted_sensitivities;
 };
 
 /// Workspaces that are free. Shared by a model and its linearizations, which may outlive it.
@@ -126,7 +128,8 @@ class NetworkLinearization final : public Linearization {
   static std::pair<Range, Range> tile_pair(Index number, Index samples);
 
   /// B~ of all layers on `rows` samples from `first` on, output by output (rows, out * Q).
-  std::vector<Matrix> weighted_sensitivities(const Matrix& root, Index first, Index rows) const;
+  const std::vector<Matrix>& weighted_sensitivities(const Matrix& root, Index first,
+                                                    Index rows) const;
   /// Adds the contribution of the samples of b, which start at `first`, to block (l, k), k <= l.
   void add_normal_block(std::size_t l, std::size_t k, const std::vector<Matrix>& b, Index first,
                         MatrixRef h) const;

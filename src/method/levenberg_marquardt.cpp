@@ -23,6 +23,10 @@ constexpr double least_effect = 1.5e-8;  // square root of the rounding unit
 // Nielsen: mu falls to a third at most, and rises by 2, 4, 8, ... at consecutive rejections.
 constexpr double largest_lowering = 1.0 / 3, first_raise = 2;
 
+// smallest-eigenvalue: where a full step keeps its promise, rho falls, so that the rate improves
+// from linear to superlinear; it returns towards its option where one does not.
+constexpr double good_gain = 0.75, least_ratio = 1e-6;
+
 // Share of the predicted decrease a trial must reach.
 constexpr double least_gain = 1e-4;
 
@@ -252,6 +256,11 @@ bool LevenbergMarquardt::accept(const CompositeObjective& problem, LevenbergMarq
 void LevenbergMarquardt::adapt(LevenbergMarquardtState& state, const Trial& trial) const {
   state.largest_prediction =
       trial.verified ? 0 : std::max(state.largest_prediction, trial.step.predicted_decrease());
+  if (options_.damping == Damping::smallest_eigenvalue) {
+    const bool trusted = trial.verified && trial.stepsize == 1 && trial.gain_ratio > good_gain;
+    if (trusted) state.ratio = std::max(state.ratio / 3, least_ratio);
+    if (!trusted) state.ratio = std::min(2 * state.ratio, options_.damping_ratio);
+  }
   if (options_.damping != Damping::gain_ratio) return;
   if (trial.verified) {
     const double lowering = 1 - std::pow(2 * trial.gain_ratio - 1, 3);

@@ -148,17 +148,20 @@ Task decide_task(const Table& table, const Selection& selection, const DatasetOp
   return Task::classification;
 }
 
+/// A category column: only numbers that are not finite cannot be categories.
+void require_categories(const Table& table, Index column) { CategoryCells(table, column); }
+
 void check_cells(const Table& table, const Selection& selection, Task task) {
   for (const Index j : selection.targets) {
     if (task == Task::regression)
       require_numbers(table, j, "--task classification if these are classes");
     else
-      CategoryCells(table, j);
+      require_categories(table, j);
   }
   for (const Index j : selection.features) {
     const std::string& name = column_at(table, j).name;
     if (selection.is_one_hot(j))
-      CategoryCells(table, j);
+      require_categories(table, j);
     else
       require_numbers(
           table, j,

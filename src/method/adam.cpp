@@ -38,6 +38,7 @@ void Adam::start(const Objective& problem, AdamState& state, Context&) const {
 }
 
 StepRecord Adam::advance(const Objective& problem, AdamState& state, Context&) const {
+  if (state.gradient.squaredNorm() == 0) return halted(state, zero_gradient_reason(), 0);
   const auto& [stepsize, beta1, beta2, epsilon] = options_;
   state.count += 1;
   state.mean = beta1 * state.mean + (1 - beta1) * state.gradient;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "method/stationarity.hpp"
+#include "method/verified_search.hpp"
 
 namespace thalweg {
 namespace {
@@ -27,10 +28,21 @@ constexpr double largest_lowering = 1.0 / 3, first_raise = 2;
 // from linear to superlinear; it returns towards its option where one does not.
 constexpr double good_gain = 0.75, least_ratio = 1e-6;
 
+// No point along the direction being lower, rho rises over its option, up to this.
+constexpr double largest_ratio = 1e16;
+
 // Share of the predicted decrease a trial must reach.
 constexpr double least_gain = 1e-4;
 
-constexpr int largest_backtracking = 60;
+constexpr int most_halvings = 60;
+
+// A system that cannot be solved with this damping never will.
+constexpr double largest_damping = 1e200;
+
+// Whether adding d changes x by less than the rounding of its length.
+bool is_negligible(const Vector& d, const Vector& x) {
+  return d.norm() <= std::numeric_limits<double>::epsilon() * x.norm();
+}
 
 // Whether a parameter that mattered at one point has lost its effect on the outputs at the next.
 bool loses_a_parameter(const GaussNewtonModel& from, const GaussNewtonModel& to) {
@@ -88,16 +100,11 @@ void LevenbergMarquardt::Options::validate() const {
 
 LevenbergMarquardt::LevenbergMarquardt(Options options) : options_(options) { options_.validate(); }
 
-// A direction and how far it was followed.
+// A direction, and how far it was followed.
 struct LevenbergMarquardt::Trial {
   ModelStep step;
   double damping = 0;
-  Vector point;         // x + eta d (+ acceleration / 2)
-  double stepsize = 1;  // eta
-  double value = std::numeric_limits<double>::quiet_NaN();
-  double gain_ratio = std::numeric_limits<double>::quiet_NaN();
-  std::int64_t evaluations = 0;
-  bool verified = false;  // the value at `point` is lower by a share of the prediction
+  detail::SearchResult search;
 };
 
 std::shared_ptr<GaussNewtonModel> LevenbergMarquardt::linearize(const CompositeObjective& problem,
@@ -162,31 +169,40 @@ StepRecord LevenbergMarquardt::advance(const CompositeObjective& problem,
   if (auto reason = detail::stationary(*state.model)) {
     StepRecord record = describe(problem, state);
     record.accepted = false;
+    record.step_norm = 0;
     record.halt = std::move(reason);
     return record;
   }
   Trial trial;
   trial.damping = current_damping(state);
   trial.step = state.model->step(trial.damping);
-  attempt(problem, state, trial);
-  const double step_norm = trial.step.solved ? (trial.point - state.x).norm() : 0;
-  const bool accepted = trial.verified && accept(problem, state, trial, context);
-  trial.verified = accepted;
+  trial.search = attempt(problem, state, trial.step);
+  const double step_norm = trial.search.verified ? (trial.search.point - state.x).norm() : 0;
+  trial.search.verified = trial.search.verified && accept(problem, state, trial, context);
   adapt(state, trial);
 
   StepRecord record = describe(problem, state);
-  record.accepted = accepted;
-  record.step_norm = accepted ? step_norm : 0;
-  record.stepsize = trial.stepsize;
+  record.accepted = trial.search.verified;
+  record.step_norm = record.accepted ? step_norm : 0;
+  record.stepsize = trial.search.stepsize;
   record.damping = trial.damping;
-  if (std::isfinite(trial.gain_ratio)) record.gain_ratio = trial.gain_ratio;
-  record.evaluations = trial.evaluations + (trial.verified ? 1 : 0);
-  if (!accepted && trial.step.solved) {
-    const double prediction = trial.step.predicted_decrease(trial.stepsize);
-    record.halt = detail::exhausted(*state.model, prediction, state.largest_prediction, step_norm,
-                                    state.x.norm());
-  }
+  if (std::isfinite(trial.search.gain_ratio)) record.gain_ratio = trial.search.gain_ratio;
+  record.evaluations = trial.search.evaluations + (record.accepted ? 1 : 0);
+  if (!record.accepted && exhausted(state, trial))
+    record.halt = detail::give_up(*state.model, state.largest_prediction);
   return record;
+}
+
+// Whether a rejected trial cannot be shortened any further.
+bool LevenbergMarquardt::exhausted(const LevenbergMarquardtState& state, const Trial& trial) const {
+  if (!trial.step.solved) return !(state.damping < largest_damping);
+  if (trial.step.predicted_decrease() <= state.model->rounding()) return true;
+  switch (options_.damping) {
+    case Damping::gain_ratio: return is_negligible(trial.step.direction, state.x);
+    case Damping::smallest_eigenvalue: return state.ratio > largest_ratio;
+    case Damping::fixed: return true;
+  }
+  return true;
 }
 
 StepRecord LevenbergMarquardt::describe(const CompositeObjective& /*problem*/,
@@ -199,54 +215,50 @@ StepRecord LevenbergMarquardt::describe(const CompositeObjective& /*problem*/,
   return record;
 }
 
-// Evaluates x + eta d: once for gain-ratio, whose remedy for a bad trial is a larger mu; with
-// backtracking for the policies whose mu is given.
-void LevenbergMarquardt::attempt(const CompositeObjective& problem,
-                                 const LevenbergMarquardtState& state, Trial& trial) const {
-  if (!trial.step.solved) return;
-  trial.point = state.x + trial.step.direction;
-  if (accelerates(*state.model) && !accelerate(problem, state, trial)) return;
-
-  const int halvings = options_.damping == Damping::gain_ratio ? 0 : largest_backtracking;
-  for (int k = 0; k <= halvings; ++k, trial.stepsize /= 2) {
-    if (k > 0) trial.point = state.x + trial.stepsize * trial.step.direction;
-    trial.value = problem.value(trial.point);
-    ++trial.evaluations;
-    const double prediction = trial.step.predicted_decrease(trial.stepsize);
-    trial.gain_ratio = (state.value - trial.value) / prediction;
-    trial.verified = trial.value < state.value && trial.gain_ratio > least_gain;
-    if (trial.verified || prediction <= state.model->rounding()) return;
-  }
+// Follows d: once for gain-ratio, whose remedy for a bad trial is a larger mu; with backtracking
+// for the policies whose mu is given.
+detail::SearchResult LevenbergMarquardt::attempt(const CompositeObjective& problem,
+                                                 const LevenbergMarquardtState& state,
+                                                 const ModelStep& step) const {
+  if (!step.solved) return detail::not_searched(0);
+  const int halvings = options_.damping == Damping::gain_ratio ? 0 : most_halvings;
+  if (!accelerates(*state.model))
+    return detail::verified_search(problem, *state.model, state.x, step, least_gain, halvings);
+  const auto acceleration = geodesic_acceleration(problem, state, step);
+  if (!acceleration) return detail::not_searched(1);
+  ModelStep bent = step;
+  bent.direction += *acceleration / 2;
+  auto search = detail::verified_search(problem, *state.model, state.x, bent, least_gain, 0);
+  ++search.evaluations;
+  return search;
 }
 
-// Adds half the acceleration a of the geodesic that starts with velocity d:
-// a = -(J'HJ + mu D^2)^-1 J'H y'', y'' the second derivative of the outputs along d.
-// False: the path bends too much for the step to be trusted.
-bool LevenbergMarquardt::accelerate(const CompositeObjective& problem,
-                                    const LevenbergMarquardtState& state, Trial& trial) const {
+// The acceleration of the geodesic that starts with velocity d: -(J'HJ + mu D^2)^-1 J'H y'', with
+// y'' the second derivative of the outputs along d. Absent where the path bends too much for the
+// step to be trusted.
+std::optional<Vector> LevenbergMarquardt::geodesic_acceleration(
+    const CompositeObjective& problem, const LevenbergMarquardtState& state,
+    const ModelStep& step) const {
   GaussNewtonModel& model = *state.model;
-  const Vector& velocity = trial.step.direction;
   Vector ahead(problem.output_count());
-  problem.model().outputs(state.x + acceleration_step * velocity, ahead);
-  ++trial.evaluations;
-  const Vector bending = (2 / acceleration_step) *
-                         ((ahead - model.outputs()) / acceleration_step - model.apply(velocity));
-  if (!bending.allFinite()) return false;
-  const auto acceleration = model.response(bending);
-  if (!acceleration) return false;
-  const double length = state.scaling.size() > 0 ? state.scaling.cwiseProduct(*acceleration).norm()
-                                                 : acceleration->norm();
-  if (!(2 * length <= acceleration_bound * trial.step.scaled_norm)) return false;
-  trial.point += *acceleration / 2;
-  return true;
+  problem.model().outputs(state.x + acceleration_step * step.direction, ahead);
+  const Vector bending = (2 / acceleration_step) * ((ahead - model.outputs()) / acceleration_step -
+                                                    model.apply(step.direction));
+  if (!bending.allFinite()) return std::nullopt;
+  auto acceleration = model.response(bending);
+  if (!acceleration) return std::nullopt;
+  const double length =
+      model.scaled() ? state.scaling.cwiseProduct(*acceleration).norm() : acceleration->norm();
+  if (!(2 * length <= acceleration_bound * step.scaled_norm)) return std::nullopt;
+  return acceleration;
 }
 
 bool LevenbergMarquardt::accept(const CompositeObjective& problem, LevenbergMarquardtState& state,
                                 const Trial& trial, const Context& context) const {
-  auto next = linearize(problem, trial.point, context);
+  auto next = linearize(problem, trial.search.point, context);
   if (!next->finite() || !(next->value() < state.value)) return false;
   if (state.model->scaled() && loses_a_parameter(*state.model, *next)) return false;
-  state.x = trial.point;
+  state.x = trial.search.point;
   state.model = std::move(next);
   state.value = state.model->value();
   rescale(state);
@@ -254,17 +266,27 @@ bool LevenbergMarquardt::accept(const CompositeObjective& problem, LevenbergMarq
 }
 
 void LevenbergMarquardt::adapt(LevenbergMarquardtState& state, const Trial& trial) const {
+  const bool kept = trial.search.verified;
   state.largest_prediction =
-      trial.verified ? 0 : std::max(state.largest_prediction, trial.step.predicted_decrease());
-  if (options_.damping == Damping::smallest_eigenvalue) {
-    const bool trusted = trial.verified && trial.stepsize == 1 && trial.gain_ratio > good_gain;
-    if (trusted) state.ratio = std::max(state.ratio / 3, least_ratio);
-    if (!trusted) state.ratio = std::min(2 * state.ratio, options_.damping_ratio);
+      kept ? 0 : std::max(state.largest_prediction, trial.step.predicted_decrease());
+  switch (options_.damping) {
+    case Damping::gain_ratio: adapt_damping(state, kept, trial.search.gain_ratio); return;
+    case Damping::smallest_eigenvalue: {
+      const bool trusted =
+          kept && trial.search.stepsize == 1 && trial.search.gain_ratio > good_gain;
+      state.ratio = trusted ? std::max(state.ratio / 3, least_ratio)
+                    : kept  ? std::min(2 * state.ratio, options_.damping_ratio)
+                            : 4 * std::max(state.ratio, options_.damping_ratio);
+      return;
+    }
+    case Damping::fixed: return;
   }
-  if (options_.damping != Damping::gain_ratio) return;
-  if (trial.verified) {
-    const double lowering = 1 - std::pow(2 * trial.gain_ratio - 1, 3);
-    state.damping *= std::max(largest_lowering, lowering);
+}
+
+void LevenbergMarquardt::adapt_damping(LevenbergMarquardtState& state, bool kept,
+                                       double gain_ratio) const {
+  if (kept) {
+    state.damping *= std::max(largest_lowering, 1 - std::pow(2 * gain_ratio - 1, 3));
     state.raise = first_raise;
   } else {
     state.damping *= state.raise;

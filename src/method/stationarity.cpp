@@ -1,5 +1,6 @@
 #include "method/stationarity.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -30,10 +31,7 @@ std::optional<StopReason> stationary(GaussNewtonModel& model) {
   return relative_reduction(Outcome::converged, *attainable, model.rounding(), model.value());
 }
 
-std::optional<StopReason> exhausted(const GaussNewtonModel& model, double prediction,
-                                    double largest_prediction, double step_norm, double x_norm) {
-  constexpr double epsilon = std::numeric_limits<double>::epsilon();
-  if (prediction > model.rounding() && step_norm > epsilon * x_norm) return std::nullopt;
+StopReason give_up(const GaussNewtonModel& model, double largest_prediction) {
   const double limit = 100 * model.rounding();
   if (largest_prediction <= limit)
     return relative_reduction(Outcome::converged, largest_prediction, limit, model.value());

@@ -12,10 +12,8 @@ namespace thalweg::detail {
 /// the rounding of f.
 std::optional<StopReason> stationary(GaussNewtonModel& model);
 
-/// The verdict after a rejected trial that cannot be shortened any further: its prediction is lost
-/// in the rounding of f, or the step in that of x. converged, where even `largest_prediction`, the
-/// largest decrease predicted at this point, is within a hundred roundings; else stalled.
-std::optional<StopReason> exhausted(const GaussNewtonModel& model, double prediction,
-                                    double largest_prediction, double step_norm, double x_norm);
+/// The verdict where no trial is left at this point: converged, where even `largest_prediction`,
+/// the largest decrease a trial promised here, is within a hundred roundings of f; else stalled.
+StopReason give_up(const GaussNewtonModel& model, double largest_prediction);
 
 }  // namespace thalweg::detail

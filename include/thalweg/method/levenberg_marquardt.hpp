@@ -38,6 +38,10 @@
 
 namespace thalweg {
 
+namespace detail {
+struct SearchResult;
+}
+
 /// Invariant: `value` and `model` belong to x.
 struct LevenbergMarquardtState final : State {
   double damping = 0;             ///< mu of the next trial
@@ -94,13 +98,16 @@ class LevenbergMarquardt final : public MethodFor<CompositeObjective, LevenbergM
   void rescale(LevenbergMarquardtState& state) const;
   double current_damping(LevenbergMarquardtState& state) const;
   bool accelerates(const GaussNewtonModel& model) const;
-  bool accelerate(const CompositeObjective& problem, const LevenbergMarquardtState& state,
-                  Trial& trial) const;
-  void attempt(const CompositeObjective& problem, const LevenbergMarquardtState& state,
-               Trial& trial) const;
+  detail::SearchResult attempt(const CompositeObjective& problem,
+                               const LevenbergMarquardtState& state, const ModelStep& step) const;
+  std::optional<Vector> geodesic_acceleration(const CompositeObjective& problem,
+                                              const LevenbergMarquardtState& state,
+                                              const ModelStep& step) const;
   bool accept(const CompositeObjective& problem, LevenbergMarquardtState& state, const Trial& trial,
               const Context& context) const;
   void adapt(LevenbergMarquardtState& state, const Trial& trial) const;
+  void adapt_damping(LevenbergMarquardtState& state, bool kept, double gain_ratio) const;
+  bool exhausted(const LevenbergMarquardtState& state, const Trial& trial) const;
 
   Options options_;
 };

@@ -55,20 +55,21 @@ TEST(ConjugateGradient, AnExactPreconditionerNeedsOneIteration) {
   EXPECT_EQ(result.iterations, 1);
 }
 
-TEST(ConjugateGradient, APreconditionerNeverSolvesAnotherSystem) {
+TEST(ConjugateGradient, ADiagonalPreconditionerUndoesBadScaling) {
   RandomStream random(3, "diagonal");
-  Matrix a = symmetric_with_spectrum(log_spectrum(50, 100), random);
-  const Vector scale = (random.normal_vector(50) * 3).array().exp();
-  a = scale.asDiagonal() * a * scale.asDiagonal();
+  const Index n = 60;
+  const Vector scale = log_spectrum(n, 1e4);
+  const Matrix well = symmetric_with_spectrum(log_spectrum(n, 2), random);
+  const Matrix a = scale.asDiagonal() * well * scale.asDiagonal();
   const Vector diagonal = a.diagonal();
   const Product jacobi = [&](const ConstVectorRef& v, VectorRef av) {
     av = v.cwiseQuotient(diagonal);
   };
-  const Vector x = random.normal_vector(50), b = a * x;
-  const CgResult plain = conjugate_gradient(product_with(a), b, {}, {1e-8, 500});
-  const CgResult helped = conjugate_gradient(product_with(a), b, jacobi, {1e-8, 500});
+  const Vector b = random.normal_vector(n);
+  const CgResult plain = conjugate_gradient(product_with(a), b, {}, {1e-8, 60});
+  const CgResult helped = conjugate_gradient(product_with(a), b, jacobi, {1e-8, 60});
+  EXPECT_FALSE(plain.converged);
   EXPECT_TRUE(helped.converged);
-  EXPECT_LT(2 * helped.iterations, plain.iterations);
   EXPECT_NEAR(helped.relative_residual, (b - a * helped.x).norm() / b.norm(), 1e-10);
 }
 

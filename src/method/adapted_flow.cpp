@@ -219,7 +219,9 @@ TauTrial tau_trial(const CompositeObjective& problem, const AdaptedFlowState& st
   const double miss = (end->outputs() - y - tau * moved).norm();
   const std::optional<double> beta = measured_curvature(y, miss, tau, step.norm());
   // The bound with beta right: the miss is at most tau/2 of |P e|, so |e+| <= (1 - tau/2) |e|.
-  trial.error = miss / (0.5 * tau * removable + rounding(y));
+  // A quadratic model meets it with equality, up to rounding.
+  constexpr double slack = 1 + 1e-9;
+  trial.error = miss / (slack * 0.5 * tau * removable + rounding(y));
   if (end->value() > at.value() + rounding(y) * at.loss_gradient().norm()) trial.error = kInfinity;
   result.curvature = trial.error <= 1
                          ? std::max({known_curvature, beta.value_or(0), 0.5 * state.curvature})

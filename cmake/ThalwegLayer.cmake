@@ -5,6 +5,10 @@ target_compile_features(thalweg_flags INTERFACE cxx_std_20)
 target_compile_options(thalweg_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
 # GCC 12 warns of "literal" + std::string in its own library (GCC bug 105651).
 target_compile_options(thalweg_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+if(NOT THALWEG_WITH_OPENMP)
+  # Those of OpenMP, which then mean nothing. g++ 12 ignores the diagnostic pragma for this warning.
+  target_compile_options(thalweg_flags INTERFACE -Wno-unknown-pragmas)
+endif()
 if(THALWEG_WARNINGS_AS_ERRORS)
   target_compile_options(thalweg_flags INTERFACE -Werror)
 endif()

@@ -424,7 +424,8 @@ class TableReader {
   [[noreturn]] void fail_too_few(std::size_t count) const { fail_ragged(count, count); }
   [[noreturn]] void fail_ragged(std::size_t column, std::size_t count) const {
     scanner_.fail(column,
-                  fmt::format("{} cells where the first row has {}", count, columns_.size()),
+                  fmt::format("{} cell{} where the first row has {}", count, count == 1 ? "" : "s",
+                              columns_.size()),
                   fmt::format("complete the row, or quote cells that contain '{}'",
                               delimiter_ == '\t' ? "a tab" : std::string(1, delimiter_)));
   }

@@ -1,13 +1,15 @@
 // The bytes of a file or of stdin, gunzipped.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
-#include <fcntl.h>
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <new>
+#include <stdexcept>
 #include <string>
 
 #include "thalweg/core/error.hpp"
@@ -46,23 +48,18 @@ std::string read_all(int fd, const std::string& where) {
   struct stat status {};
   if (::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
     throw DataError("is a directory", where, "name a file in it");
-  constexpr std::size_t block = std::size_t{1} << 20;
-  const auto expected =
-      S_ISREG(status.st_mode) ? static_cast<std::size_t>(status.st_size) : std::size_t{0};
-  std::string bytes(expected + 1, '\0');  // one more, to meet the end without growing
-  std::size_t used = 0;
+  std::string bytes;
+  if (S_ISREG(status.st_mode)) bytes.reserve(static_cast<std::size_t>(status.st_size));
+  std::string block(std::size_t{1} << 18, '\0');  // stays in the cache
   for (;;) {
-    if (used == bytes.size()) bytes.resize(std::max(2 * bytes.size(), block));
-    const ssize_t count = ::read(fd, bytes.data() + used, bytes.size() - used);
-    if (count == 0) break;
+    const ssize_t count = ::read(fd, block.data(), block.size());
+    if (count == 0) return bytes;
     if (count > 0) {
-      used += static_cast<std::size_t>(count);
+      bytes.append(block.data(), static_cast<std::size_t>(count));
     } else if (errno != EINTR) {
       throw DataError(fmt::format("cannot be read ({})", std::strerror(errno)), where);
     }
   }
-  bytes.resize(used);
-  return bytes;
 }
 
 bool is_gzip(std::string_view bytes) {
@@ -107,8 +104,14 @@ std::string gunzip(const std::string& packed, const std::string& where) {
 std::string read_bytes(const std::string& path) {
   const Descriptor file(open_for_reading(path));
   const std::string where = path == "-" ? "stdin" : path;
-  std::string bytes = read_all(file.get(), where);
-  return is_gzip(bytes) ? gunzip(bytes, where) : bytes;
+  try {
+    std::string bytes = read_all(file.get(), where);
+    return is_gzip(bytes) ? gunzip(bytes, where) : bytes;
+  } catch (const std::bad_alloc&) {
+    throw DataError("does not fit into memory", where, "give a smaller table");
+  } catch (const std::length_error&) {
+    throw DataError("does not fit into memory", where, "give a smaller table");
+  }
 }
 
 }  // namespace thalweg

@@ -55,12 +55,12 @@ StepRecord GradientDescent::advance(const Objective& problem, GradientDescentSta
   const auto too_long = [&] {
     return !trial.finite() || trial.value > state.value - options_.decrease * stepsize * square;
   };
-  while (armijo && too_long()) {
-    if (trial.x == state.x) return halted(state, no_decrease_reason(stepsize), trials);
+  while (armijo && too_long() && trial.x != state.x) {
     stepsize /= 2;
     trial = evaluate(problem, state.x - stepsize * state.gradient);
     ++trials;
   }
+  if (trial.x == state.x) return halted(state, no_decrease_reason(stepsize), trials);
   if (!trial.finite()) return halted(state, non_finite_trial_reason(), trials);
 
   const double distance = move_to(state, std::move(trial));

@@ -46,7 +46,8 @@ class Search {
       Trial trial = measure(stepsize);
       if (accepts(trial)) return result(std::move(trial), true);
       // Algorithm 3.5 until a bracket is found, then algorithm 3.6 within [low, high].
-      const bool rises = !decreases(trial) || trial.value >= low.value;
+      const bool rises =
+          !decreases(trial) || (trial.value >= low.value && distinct(trial.value, low.value));
       if (!rises) keep_best(trial);
       if (rises) {
         high = std::move(trial);
@@ -80,18 +81,23 @@ class Search {
     return trial;
   }
 
-  bool decreases(const Trial& trial) const {
-    return trial.value <= zero_.value + options_.decrease * trial.stepsize * zero_.slope;
+  // Whether two values can be told apart in spite of their rounding.
+  bool distinct(double a, double b) const {
+    constexpr double rounding = 16 * std::numeric_limits<double>::epsilon();
+    return !(std::abs(a - b) <= rounding * std::abs(zero_.value));
   }
 
-  // The strong Wolfe conditions, the first also in its form for differences below rounding.
+  // Sufficient decrease; where neither the value nor the decrease asked for differs from 0 beyond
+  // rounding, the slope decides alone.
+  bool decreases(const Trial& trial) const {
+    const double demand = zero_.value + options_.decrease * trial.stepsize * zero_.slope;
+    if (trial.value <= demand) return true;
+    return !distinct(trial.value, zero_.value) && !distinct(demand, zero_.value) &&
+           trial.slope <= (2 * options_.decrease - 1) * zero_.slope;
+  }
+
   bool accepts(const Trial& trial) const {
-    if (!(std::abs(trial.slope) <= options_.curvature * std::abs(zero_.slope))) return false;
-    constexpr double rounding = 16 * std::numeric_limits<double>::epsilon();
-    const bool decreases_approximately =
-        trial.value <= zero_.value + rounding * std::abs(zero_.value) &&
-        trial.slope <= (2 * options_.decrease - 1) * zero_.slope;
-    return decreases(trial) || decreases_approximately;
+    return decreases(trial) && std::abs(trial.slope) <= options_.curvature * std::abs(zero_.slope);
   }
 
   void keep_best(const Trial& trial) {

@@ -9,7 +9,8 @@
 //     phi(a) <= phi(0) + c1 a phi'(0)          sufficient decrease
 //     |phi'(a)| <= c2 |phi'(0)|                curvature
 //
-// in place of the first:  phi(a) <= phi(0) + 16 eps |phi(0)|  and  phi'(a) <= (2 c1 - 1) phi'(0).
+// in place of the first, where neither phi(a) nor the decrease asked for differs from phi(0) by
+// more than 16 eps |phi(0)|:  phi'(a) <= (2 c1 - 1) phi'(0).
 #pragma once
 
 #include "first_order.hpp"

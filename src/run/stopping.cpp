@@ -12,32 +12,31 @@
 namespace thalweg {
 namespace {
 
-// How a recorded quantity moved over the last tenth of a run.
+// How a recorded quantity moved over the last half of a run, judged by the smallest numbers of the
+// two halves of that window, since it may swing.
 struct Trend {
   double last = 0;           // its last recorded number
-  double fall_per_step = 0;  // 1 - (last / earlier)^(1 / steps); 0 where it did not fall
-  std::int64_t steps = 0;    // between the two
+  double fall_per_step = 0;  // 1 - (later / earlier)^(1 / steps); 0 where it did not fall
+  std::int64_t steps = 0;    // in the window
 };
 
 template <class Quantity>
 std::optional<Trend> trend(const std::vector<StepRecord>& trace, Quantity quantity) {
-  const std::size_t tail = std::clamp<std::size_t>(trace.size() / 10, 10, 1000);
-  std::optional<double> earlier, last;
-  std::int64_t first_step = 0, last_step = 0;
-  for (std::size_t i = trace.size() > tail ? trace.size() - tail : 0; i < trace.size(); ++i) {
+  const std::size_t window = std::clamp<std::size_t>(trace.size() / 2, 2, 1000);
+  if (trace.size() < window) return std::nullopt;
+  const std::size_t first = trace.size() - window, middle = trace.size() - window / 2;
+  std::optional<double> earlier, later, last;
+  for (std::size_t i = first; i < trace.size(); ++i) {
     const std::optional<double> number = quantity(trace[i]);
     if (!number || !std::isfinite(*number)) continue;
-    if (!earlier) {
-      earlier = number;
-      first_step = trace[i].iteration;
-    }
+    std::optional<double>& smallest = i < middle ? earlier : later;
+    smallest = std::min(*number, smallest.value_or(*number));
     last = number;
-    last_step = trace[i].iteration;
   }
-  if (!earlier || last_step == first_step) return std::nullopt;
-  Trend result{*last, 0, last_step - first_step};
-  if (*last > 0 && *last < *earlier)
-    result.fall_per_step = -std::expm1(std::log(*last / *earlier) / double(result.steps));
+  if (!earlier || !later) return std::nullopt;
+  Trend result{*last, 0, static_cast<std::int64_t>(window)};
+  if (*later > 0 && *later < *earlier)
+    result.fall_per_step = -std::expm1(std::log(*later / *earlier) / (0.5 * double(window)));
   return result;
 }
 

@@ -2,7 +2,7 @@
 // model and rows; of the run, only which rows it trained on and the bounds it claimed.
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <cmath>
 
 #include "commands.hpp"
 #include "exit_code.hpp"
@@ -110,6 +110,8 @@ Claims claims_for(const CompositeObjective& objective, const Settings& settings,
 
 int certify(const Invocation& invocation) {
   const Settings settings = begin(invocation);
+  if (settings.goal.method_options.size() > (settings.gradient_tolerance ? 1U : 0U))
+    throw UsageError("certify has no --option but eps", "give --option eps=X");
   const std::filesystem::path path = invocation.words.at("MODEL").back();
   const TrainedModel model = TrainedModel::load(path);
   const std::optional<Origin> origin = read_origin(path);

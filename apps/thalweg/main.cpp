@@ -1,11 +1,12 @@
 // thalweg: the command line. Parses, dispatches, and turns every error into one line and one exit
 // code.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <iostream>
 #include <new>
+#include <optional>
 
 #include "commands.hpp"
 #include "exit_code.hpp"
@@ -77,16 +78,36 @@ int run_command(const Command& command, Invocation& invocation) {
   }
 }
 
+/// The first word that is no option, where it names no command.
+std::optional<std::string> unknown_command(const std::vector<Command>& commands,
+                                           const std::vector<std::string>& argv) {
+  const auto word = std::find_if(argv.begin() + 1, argv.end(),
+                                 [](const std::string& w) { return !w.starts_with('-'); });
+  if (word == argv.end()) return std::nullopt;
+  const bool known = std::any_of(commands.begin(), commands.end(),
+                                 [&](const Command& c) { return c.name == *word; });
+  return known ? std::nullopt : std::optional(*word);
+}
+
+std::vector<std::string> names_of(const std::vector<Command>& commands) {
+  std::vector<std::string> names;
+  for (const Command& command : commands) names.push_back(command.name);
+  return names;
+}
+
 /// A word on the command line that cannot be understood.
-int usage_failure(const CLI::App& app, const CLI::ParseError& problem,
-                  const Invocation& invocation) {
+UsageError usage_error(const CLI::App& app, const CLI::ParseError& problem,
+                       const std::vector<Command>& commands, const std::vector<std::string>& argv) {
   const auto chosen = app.get_subcommands();
-  const std::string help =
-      chosen.empty() ? "thalweg --help" : fmt::format("thalweg {} --help", chosen[0]->get_name());
-  std::string what = problem.what();
-  std::replace(what.begin(), what.end(), '\n', ' ');
-  const UsageError error(what, fmt::format("see {}", help));
-  return fail(invocation.console, exit_usage, error);
+  if (!chosen.empty()) {
+    std::string what = problem.what();
+    std::replace(what.begin(), what.end(), '\n', ' ');
+    return UsageError(what, fmt::format("see thalweg {} --help", chosen[0]->get_name()));
+  }
+  const std::string list = fmt::format("the commands are {}", fmt::join(names_of(commands), ", "));
+  if (const auto word = unknown_command(commands, argv))
+    return UsageError(fmt::format("unknown command \"{}\"", *word), list);
+  return UsageError(problem.what(), list + "; see thalweg --help");
 }
 
 }  // namespace
@@ -108,7 +129,8 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
     if (problem.get_exit_code() == 0) return app.exit(problem);  // --help, --version
-    return usage_failure(app, problem, invocation);
+    return fail(invocation.console, exit_usage,
+                usage_error(app, problem, commands, invocation.argv));
   }
   remove_absent(invocation.words);
   const std::string name = app.get_subcommands().front()->get_name();

@@ -18,6 +18,13 @@ std::string hash_of(const std::string& bytes) {
   return fmt::format("fnv1a64:{:016x}:{}", hash, bytes.size());
 }
 
+std::string describe_table(const Table& table) {
+  const std::string delimiter = table.delimiter == '\t' ? "tab" : std::string(1, table.delimiter);
+  return fmt::format(
+      "{}: {} rows, {} columns, {}, delimiter {}", table.source, table.rows(), table.columns.size(),
+      table.header_found ? "header found" : "no header: the columns are x0, x1, ...", delimiter);
+}
+
 ProblemSize network_size(const Dataset& dataset, const Network& network) {
   ProblemSize size;
   size.samples = dataset.train.size();
@@ -59,8 +66,10 @@ std::shared_ptr<const OutputLoss> make_loss(const Encoding& encoding, const Part
 
 Problem table_problem(const Settings& settings, const Source& source) {
   Problem problem;
-  problem.dataset =
-      make_dataset(parse_csv(source.bytes, source.path, settings.csv), settings.dataset);
+  const Table table = parse_csv(source.bytes, source.path, settings.csv);
+  problem.dataset = make_dataset(table, settings.dataset);
+  problem.notices = problem.dataset->notices;
+  problem.notices.insert(problem.notices.begin(), describe_table(table));
   const Dataset& dataset = *problem.dataset;
   const Encoding& encoding = dataset.encoding;
   const bool classes = encoding.task == Task::classification;

@@ -28,7 +28,8 @@ std::shared_ptr<const OutputLoss> make_loss(const Encoding& encoding, const Part
 struct Problem {
   std::shared_ptr<const CompositeObjective> objective;
   ProblemSize size;
-  std::vector<Decision> decisions;  ///< of the model
+  std::vector<std::string> notices;  ///< what was found in the data and is worth announcing
+  std::vector<Decision> decisions;   ///< of the model
   /// Held-back loss; empty where nothing was held back.
   std::function<double(const ConstVectorRef&)> validation;
   std::optional<Dataset> dataset;

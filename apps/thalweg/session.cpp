@@ -100,6 +100,12 @@ double memory_limit_of(const Settings& settings) {
   return settings.memory_limit.value_or(default_memory_limit());
 }
 
+/// Something left out of the data is worth a warning, the rest a note.
+void announce_data(const Console& console, const std::vector<std::string>& notices) {
+  for (const std::string& notice : notices)
+    notice.find("left out") != std::string::npos ? console.warning(notice) : console.note(notice);
+}
+
 /// Refuses before anything of the size of the model is allocated.
 void refuse_large_model(const Settings& settings, const ProblemSize& size) {
   const std::string method = settings.goal.method.value_or("gd");
@@ -120,6 +126,7 @@ Session measure(const Invocation& invocation, Settings settings) {
     invocation.console.detail(
         fmt::format("read {} bytes from {}", session.source.bytes.size(), chosen.data));
     session.problem = table_problem(chosen, session.source);
+    announce_data(invocation.console, session.problem.notices);
     session.record.data = data_section(chosen, *session.problem.dataset);
   } else {
     session.problem = built_in_problem(chosen);
@@ -356,8 +363,6 @@ Session prepare(const Invocation& invocation, bool writes_folder) {
 }
 
 void announce(const Console& console, const Session& session) {
-  if (session.problem.dataset)
-    for (const std::string& notice : session.problem.dataset->notices) console.note(notice);
   if (session.record.preflight && session.record.preflight->rank)
     for (const std::string& warning : session.record.preflight->rank->warnings)
       console.warning(warning);

@@ -93,7 +93,7 @@ std::string describe_rank(const RankReport& rank) {
         "no parameters reach a loss below {}\n",
         plural(*rank.conflicting_duplicates, "row", "rows"), number(rank.duplicate_floor));
   if (rank.floor)
-    text += fmt::format("  floor       {} of the loss at the start cannot be removed by a step\n",
+    text += fmt::format("  floor       {}: the linearized model cannot go below this loss\n",
                         number(*rank.floor));
   for (const std::string& warning : rank.warnings) text += "  warning     " + warning + "\n";
   return text;
@@ -170,7 +170,7 @@ std::string describe_outcome(const OutcomeSection& outcome,
     const std::string promised = amount(*forecast);
     if (!promised.empty()) text += fmt::format(" (forecast {})", promised);
   }
-  text += fmt::format("\n  {:<12}", outcome.reason.criterion);
+  text += fmt::format("\n  {:<11} ", outcome.reason.criterion);
   if (outcome.reason.measured) text += fmt::format("measured {}", number(*outcome.reason.measured));
   if (outcome.reason.threshold)
     text += fmt::format("{}threshold {}", outcome.reason.measured ? ", " : "",

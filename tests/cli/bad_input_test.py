@@ -1,0 +1,256 @@
+"""Data, folders and model files that cannot be used: exit code, message, and never a crash."""
+
+import gzip
+import json
+import os
+import random
+import struct
+
+import harness
+from harness import CliTest
+
+ROWS = [f"{i},{(i * 7) % 11},{(i * i) % 13 + 0.5}" for i in range(40)]
+TABLE = "a,b,y\n" + "\n".join(ROWS) + "\n"
+QUICK = ["--model", "mlp:3", "--max-steps", "3"]
+
+
+def with_cell(row, column, cell):
+    lines = [line.split(",") for line in ROWS]
+    lines[row][column] = cell
+    return "a,b,y\n" + "\n".join(",".join(line) for line in lines) + "\n"
+
+
+class Tables(CliTest):
+    def train(self, content, *words):
+        self.write("t.csv", content)
+        return self.run_in_folder("train", "t.csv", "--target", "y", "--out", "o", *QUICK, *words)
+
+    def check_refused(self, content, pattern, *words, code=3):
+        ran = self.train(content, *words)
+        self.assert_error(ran, code, pattern)
+        self.assertFalse((self.folder / "o").exists(), "the folder was touched")
+        self.assertNotIn("certificates", ran.out)
+
+    def test_a_good_table_passes(self):  # what the refusals below differ from
+        self.assert_exit(self.train(TABLE), 0)
+
+    def test_empty_file(self):
+        self.check_refused("", r"t\.csv.*empty")
+
+    def test_header_only(self):
+        self.check_refused("a,b,y\n", r"t\.csv")
+
+    def test_one_row(self):
+        self.check_refused("a,b,y\n1,2,3\n", r"t\.csv.*row")
+
+    def test_ragged_row(self):
+        self.check_refused(TABLE + "1,2\n", r"t\.csv:42.*(2|3)")
+
+    def test_text_in_a_number_column(self):
+        self.check_refused(with_cell(4, 1, "high"), r't\.csv:6:2: .*"high"')
+
+    def test_decimal_comma_is_named(self):
+        self.check_refused(with_cell(4, 1, '"1,5"'), r"t\.csv:6:2: .*1\.5")
+
+    def test_text_target_of_a_regression(self):
+        self.check_refused(with_cell(4, 2, "high"), r"t\.csv:6:3", "--task", "regression")
+
+    def test_inf_nan_and_overflow(self):
+        for cell in ("inf", "-Infinity", "nan", "NaN", "1e999"):
+            with self.subTest(cell=cell):
+                self.check_refused(with_cell(3, 0, cell), r"t\.csv:5:1")
+                self.check_refused(with_cell(3, 2, cell), r"t\.csv:5:3", "--task", "regression")
+
+    def test_missing_cell(self):
+        self.check_refused(with_cell(3, 0, ""), r"a.*(drop|mean)")
+        self.assert_exit(self.train(with_cell(3, 0, ""), "--missing", "drop"), 0)
+
+    def test_duplicate_names(self):
+        self.check_refused(TABLE.replace("a,b,y", "a,a,y"), r"t\.csv:1:2")
+
+    def test_nul_and_invalid_utf8(self):
+        self.check_refused(TABLE.encode() + b"1,\x00,3\n", r"t\.csv:42.*NUL")
+        self.check_refused(TABLE.encode() + b"1,\xff\xfe,3\n", r"t\.csv:42.*UTF-8")
+
+    def test_unclosed_quote(self):
+        self.check_refused(TABLE + '1,"2,3\n', r"t\.csv:42.*quote")
+
+    def test_missing_file_and_directory(self):
+        ran = self.run_in_folder("train", "no.csv", "--target", "y")
+        self.assert_error(ran, 3, r"no\.csv: ")
+        ran = self.run_in_folder("train", ".", "--target", "y")
+        self.assert_error(ran, 3, r"(directory|folder)")
+
+    def test_constant_columns_are_left_out_with_a_warning(self):
+        lines = TABLE.splitlines()
+        table = "\n".join([lines[0] + ",c"] + [line + ",5" for line in lines[1:]]) + "\n"
+        ran = self.train(table)
+        self.assert_exit(ran, 0)
+        self.assertRegex(ran.err, r"warning: .*constant.*c")
+        report = json.loads((self.folder / "o/report.json").read_text())
+        self.assertEqual(report["data"]["dropped_columns"], ["c"])
+        self.assertEqual(report["data"]["features"], ["a", "b"])
+
+    def test_only_constant_columns(self):
+        table = "a,y\n" + "".join(f"1,{i * 0.7}\n" for i in range(40))
+        self.check_refused(table, "constant")
+
+    def test_ten_thousand_columns(self):
+        rng = random.Random(5)
+        columns = 10_000
+        rows = [",".join(f"{rng.random():.3f}" for _ in range(columns)) for _ in range(12)]
+        table = ",".join(f"x{j}" for j in range(columns - 1)) + ",y\n" + "\n".join(rows) + "\n"
+        ran = self.train(table)
+        self.assert_exit(ran, 0)
+
+    def test_too_few_rows_for_the_splits(self):
+        table = "a,y\n1,0.5\n2,1.5\n3,2.5\n"
+        self.check_refused(table, "rows", "--validation", "0.4", "--test", "0.5", code=4)
+
+    def test_too_little_memory(self):
+        self.check_refused(TABLE, "memory|bytes|MB|GB", "--model", "mlp:3000,3000",
+                           "--memory-limit", "1M", code=4)
+
+    def test_stdin_and_gzip_and_crlf_and_bom(self):
+        ran = self.run_in_folder("train", "-", "--target", "y", "--out", "p", *QUICK,
+                                 stdin=TABLE.encode())
+        self.assert_exit(ran, 0)
+        dressed = gzip.compress(("\ufeff" + TABLE.replace("\n", "\r\n")).encode())
+        self.assert_exit(self.train(dressed), 0)
+        models = [(self.folder / name / "model.safetensors").read_bytes() for name in "op"]
+        self.assertEqual(models[0], models[1])
+
+    def test_json_errors_carry_code_and_place(self):
+        ran = self.train(with_cell(4, 1, "high"), "--json")
+        self.assert_exit(ran, 3)
+        error = ran.json()["error"]
+        self.assertEqual((error["code"], error["where"]), (3, "t.csv:6:2"))
+        self.assertTrue(error["remedy"])
+
+    def test_start_parameters_that_are_no_numbers(self):
+        self.write("init.csv", "w\n1\ntwo\n")
+        self.check_refused(TABLE, r"init\.csv:3:1", "--init", "init.csv")
+        self.write("init.npy", b"\x93NUMPY\x01\x00\xff\xff{'descr'")
+        self.check_refused(TABLE, r"init\.npy.*truncated", "--init", "init.npy")
+
+
+class Folders(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.write("t.csv", TABLE)
+
+    def train(self, *words):
+        return self.run_in_folder("train", "t.csv", "--target", "y", *QUICK, *words)
+
+    def test_not_empty(self):
+        (self.folder / "o").mkdir()
+        (self.folder / "o/mine.txt").write_text("keep")
+        self.assert_error(self.train("--out", "o"), 3, "--force")
+        self.assertEqual(os.listdir(self.folder / "o"), ["mine.txt"])
+        self.assert_exit(self.train("--out", "o", "--force"), 0)
+        self.assertEqual((self.folder / "o/mine.txt").read_text(), "keep")
+
+    def test_a_file_in_the_way(self):
+        self.write("o", "a file")
+        self.assert_error(self.train("--out", "o"), 3, "folder")
+        self.assert_error(self.train("--out", "o/deeper"), 3, "deeper")
+
+    def test_unwritable(self):
+        self.assert_error(self.train("--out", "/proc/thalweg-run"), 3, "/proc/thalweg-run")
+
+    def test_parents_are_made(self):
+        self.assert_exit(self.train("--out", "p/q/r"), 0)
+        self.assertTrue((self.folder / "p/q/r/report.json").exists())
+
+    def test_check_and_plan_write_nothing(self):
+        before = sorted(os.listdir(self.folder))
+        for command in ("check", "plan"):
+            ran = self.run_in_folder(command, "t.csv", "--target", "y")
+            self.assert_exit(ran, 0)
+        self.assertEqual(sorted(os.listdir(self.folder)), before)
+
+    def test_resume_and_report_without_a_run(self):
+        self.assert_error(self.run_in_folder("resume", "nowhere"), 3, "nowhere")
+        (self.folder / "empty").mkdir()
+        self.assert_error(self.run_in_folder("resume", "empty"), 3, "nothing was written yet")
+        self.assert_error(self.run_in_folder("report", "empty"), 3, "report.json")
+
+    def test_resume_with_changed_data(self):
+        self.assert_exit(self.train("--out", "o"), 0)
+        (self.folder / "o/report.json").unlink()  # as if the run had not ended
+        self.write("t.csv", TABLE.replace("0.5", "0.25", 1))
+        self.assert_error(self.run_in_folder("resume", "o"), 3, "changed")
+
+    def test_damaged_report(self):
+        self.assert_exit(self.train("--out", "o"), 0)
+        path = self.folder / "o/report.json"
+        text = path.read_text()
+        for damaged in (text[: len(text) // 2], "[]", '{"schema": "other"}',
+                        text.replace('"steps": 3', '"steps": "three"')):
+            path.write_text(damaged)
+            self.assert_error(self.run_in_folder("report", "o"), 3, r"report\.json")
+
+
+class Models(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.write("t.csv", TABLE)
+        ran = self.run_in_folder("train", "t.csv", "--target", "y", "--out", "o", *QUICK)
+        self.assert_exit(ran, 0)
+        self.model = (self.folder / "o/model.safetensors").read_bytes()
+
+    def predict(self, content):
+        self.write("m.safetensors", content)
+        return self.run_in_folder("predict", "m.safetensors", "t.csv")
+
+    def test_the_model_itself_predicts(self):
+        ran = self.predict(self.model)
+        self.assert_exit(ran, 0)
+        self.assertEqual(len(ran.out.splitlines()), 41)
+
+    def test_truncated(self):
+        for length in (0, 4, 8, 30, len(self.model) // 2, len(self.model) - 1):
+            with self.subTest(length=length):
+                self.assert_error(self.predict(self.model[:length]), 3, r"m\.safetensors")
+
+    def test_hostile_header(self):
+        for header in (b"{}", b"[1]", b"null", b'{"a":{"dtype":"F64","shape":[1e30],'
+                       b'"data_offsets":[0,8]}}'):
+            content = struct.pack("<Q", len(header)) + header
+            self.assert_error(self.predict(content), 3, r"m\.safetensors")
+        for length in (2**63, 2**40, 101 * 2**20):
+            self.assert_error(self.predict(struct.pack("<Q", length) + b"{}"), 3, r"m\.safetensors")
+
+    def test_mutated_bytes_never_crash(self):
+        rng = random.Random(11)
+        for _ in range(60):
+            content = bytearray(self.model)
+            for _ in range(rng.randint(1, 8)):
+                content[rng.randrange(min(len(content), 4096))] = rng.randrange(256)
+            ran = self.predict(bytes(content))
+            self.assertIn(ran.code, (0, 3), ran.err)
+            self.assertNotIn("Sanitizer", ran.err)
+
+    def test_mutated_checkpoint_never_crashes(self):
+        path = self.folder / "o/checkpoint.safetensors"
+        checkpoint = path.read_bytes()
+        (self.folder / "o/report.json").unlink()
+        rng = random.Random(12)
+        for _ in range(30):
+            content = bytearray(checkpoint)
+            for _ in range(rng.randint(1, 8)):
+                content[rng.randrange(len(content))] = rng.randrange(256)
+            path.write_bytes(bytes(content))
+            ran = self.run_in_folder("resume", "o")
+            self.assertIn(ran.code, (0, 2, 3, 4, 5, 6), ran.err)
+            self.assertNotIn("Sanitizer", ran.err)
+            (self.folder / "o/report.json").unlink(missing_ok=True)
+
+    def test_missing_model_and_columns(self):
+        self.assert_error(self.run_in_folder("predict", "no.safetensors", "t.csv"), 3, "no.safe")
+        self.write("u.csv", "a,z\n1,2\n3,4\n")
+        self.assert_error(self.run_in_folder("predict", "o", "u.csv"), 3, "b")
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,150 @@
+"""SIGKILL at random moments, then resume: the same model.safetensors, byte for byte."""
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+
+import harness
+from harness import CliTest, data, thalweg
+
+KILLS = 2
+
+# Each takes about a second: long enough to be killed in the middle.
+RUNS = {
+    "adapted-flow": ["--model", "mlp:40", "--target-loss", "1e-5"],
+    "levenberg-marquardt": ["--model", "mlp:20", "--max-steps", "400"],
+    "adam": ["--model", "mlp:32,32", "--max-steps", "3000"],
+    "lbfgs": ["--model", "mlp:32,32", "--max-steps", "1500"],
+}
+
+
+class Killed(CliTest):
+    def words(self, method, threads, out):
+        return ["train", str(self.table), "--target", "strength_mpa", "--method", method,
+                "--threads", str(threads), "--seed", "3", "--out", str(out), "--quiet",
+                *RUNS[method]]
+
+    def setUp(self):
+        super().setUp()
+        lines = data("concrete").read_text().splitlines()
+        self.table = self.folder / "part.csv"
+        self.table.write_text("\n".join(lines[:61]) + "\n")
+
+    def kill_after(self, words, seconds):
+        """Starts a run and kills it; True when it was still running."""
+        process = subprocess.Popen([harness.BINARY, *words], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        try:
+            process.wait(timeout=seconds)
+            return False
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            return True
+
+    def finish(self, out, words):
+        """Resumes until the end; starts again where nothing had been written."""
+        ran = thalweg("resume", out)
+        if ran.code == 3:
+            self.assertIn("nothing was written yet", ran.err)
+            ran = thalweg(*words, "--force")
+        return ran
+
+    def check(self, method, threads):
+        whole = self.folder / "whole"
+        began = time.monotonic()
+        reference = thalweg(*self.words(method, threads, whole))
+        duration = time.monotonic() - began
+        self.assertIn(reference.code, (0, 5), reference.err)
+        expected = (whole / "model.safetensors").read_bytes()
+        rng = random.Random(f"{method} {threads}")
+        killed = 0
+        for kill in range(KILLS):
+            out = self.folder / f"cut{kill}"
+            words = self.words(method, threads, out)
+            killed += self.kill_after(words, rng.uniform(0, duration))
+            ran = self.finish(out, words)
+            with self.subTest(kill=kill):
+                self.assertEqual(ran.code, reference.code, ran.err)
+                self.assertEqual((out / "model.safetensors").read_bytes(), expected)
+                reports = [json.loads((f / "report.json").read_text())["outcome"]
+                           for f in (whole, out)]
+                for report in reports:
+                    report.pop("seconds")
+                self.assertEqual(reports[0], reports[1])
+            shutil.rmtree(out)
+        self.assertGreater(killed, 0, "no kill met a running process: the run is too short")
+
+
+def add_tests():
+    for method in RUNS:
+        for threads in (1, 2):
+            def test(self, method=method, threads=threads):
+                self.check(method, threads)
+            setattr(Killed, f"test_{method.replace('-', '_')}_threads_{threads}", test)
+
+
+class Interrupted(CliTest):
+    """Ctrl-C: exit 130, best point written; resume goes on to the same end."""
+
+    def test_interrupt_then_resume(self):
+        words = ["train", str(data("concrete")), "--target", "strength_mpa", "--method", "adam",
+                 "--model", "mlp:16", "--max-steps", "1500", "--quiet", "--out"]
+        whole, cut = self.folder / "whole", self.folder / "cut"
+        self.assert_exit(thalweg(*words, whole), 0)
+        process = subprocess.Popen([harness.BINARY, *words, str(cut)], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        while not (cut / "checkpoint.safetensors").exists() and process.poll() is None:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+        self.assertEqual(process.returncode, 130)
+        report = json.loads((cut / "report.json").read_text())
+        self.assertEqual(report["outcome"]["outcome"], "interrupted")
+        self.assertTrue((cut / "model.safetensors").exists())
+        self.assert_exit(thalweg("resume", cut), 0)
+        self.assertEqual((cut / "model.safetensors").read_bytes(),
+                         (whole / "model.safetensors").read_bytes())
+
+    def test_stdin_is_kept(self):
+        content = data("yacht").read_bytes()
+        words = ["--target", "resid_resistance", "--method", "adam", "--model", "mlp:8",
+                 "--max-steps", "300"]
+        ran = thalweg("train", "-", *words, "--out", self.folder / "o", stdin=content)
+        self.assert_exit(ran, 0)
+        model = (self.folder / "o/model.safetensors").read_bytes()
+        (self.folder / "o/report.json").unlink()
+        (self.folder / "o/model.safetensors").unlink()
+        self.assert_exit(thalweg("resume", self.folder / "o"), 0)
+        self.assertEqual((self.folder / "o/model.safetensors").read_bytes(), model)
+
+    def test_resume_of_a_finished_run_changes_nothing(self):
+        words = ["train", str(data("yacht")), "--target", "resid_resistance", "--model", "mlp:4",
+                 "--method", "gd", "--target-loss", "1e-9", "--max-steps", "20"]
+        first = thalweg(*words, "--out", self.folder / "o")
+        self.assert_exit(first, 5)
+        def files():
+            return {p.name: (p.read_bytes(), p.stat().st_mtime_ns)
+                    for p in (self.folder / "o").iterdir()}
+
+        before = files()
+        self.assert_exit(thalweg("resume", self.folder / "o"), 5)
+        self.assertEqual(files(), before)
+
+
+def take_arguments(rest):
+    global KILLS
+    if "--kills" in rest:
+        at = rest.index("--kills")
+        KILLS = int(rest[at + 1])
+        rest = rest[:at] + rest[at + 2:]
+    return rest
+
+
+if __name__ == "__main__":
+    add_tests()
+    harness.main(take_arguments)

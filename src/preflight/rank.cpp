@@ -249,8 +249,8 @@ void measure_curvature(const CompositeObjective& problem, const ConstVectorRef& 
   problem.model().outputs(x + t * d, moved);
   double remainder = (moved - at_x.outputs() - t * linear).norm();
   if (!std::isfinite(remainder)) return;
-  const double rounding =
-      rounding_steps * std::numeric_limits<double>::epsilon() * at_x.outputs().norm();
+  const double rounding = rounding_steps * std::numeric_limits<double>::epsilon() *
+                          std::max(at_x.outputs().norm(), moved.norm());
   if (remainder <= rounding) remainder = 0;
   report.curvature = 2 * remainder / (t * length * t * length);
   const double sigma = spectrum.sigma_resolved;

@@ -8,6 +8,7 @@
 #include "thalweg/core/error.hpp"
 #include "thalweg/method/adam.hpp"
 #include "thalweg/method/adapted_flow.hpp"
+#include "thalweg/method/gauss_newton.hpp"
 #include "thalweg/method/gradient_descent.hpp"
 #include "thalweg/method/lbfgs.hpp"
 #include "thalweg/method/levenberg_marquardt.hpp"
@@ -63,6 +64,13 @@ std::vector<MethodInfo> describe_all() {
            "where the rank is lost, the floor is",
            "Chen, Global L2 minimization at uniform exponential rate via geometrically adapted "
            "gradient descent in deep learning, arXiv:2311.15487"}),
+      describe<GaussNewton>(
+          {"pseudo-inverse steps of the linearised model with a verified line search",
+           outputs_and_jacobian,
+           "the value falls at every step; quadratic near a minimiser of zero residual where the "
+           "rank is full",
+           "Nocedal & Wright, Numerical Optimization, 2nd ed., section 10.3; Cayci, "
+           "arXiv:2412.14031"}),
       describe<LevenbergMarquardt>(
           {"damped Gauss-Newton steps, kept only where the value falls", outputs_and_jacobian,
            "the value falls at every kept step; with damping=smallest-eigenvalue a geometric rate "

@@ -51,8 +51,8 @@ constexpr Index budget = Index{1} << 23;  // entries of a bounded buffer: 64 MB
 
 // Samples per matrix product: its operands stay in the second-level cache where they are formed.
 Index product_depth(Index columns) {
-  constexpr Index cached = Index{1} << 17;
-  return std::clamp(cached / columns, Index{96}, Index{256});
+  constexpr Index cached = Index{1} << 18;
+  return std::clamp(cached / columns / 16 * 16, Index{128}, Index{256});
 }
 
 // Memory that only grows.

@@ -19,10 +19,12 @@ struct Origin {
   std::string data_hash;
 };
 
-/// Nothing where MODEL is a file, or a folder whose run has not ended.
+/// Nothing where MODEL does not lie in the folder of a run, or the run has not ended.
 std::optional<Origin> read_origin(const std::filesystem::path& model) {
-  const RunFolder folder(model);
   std::error_code absent;
+  const bool is_folder = std::filesystem::is_directory(model, absent);
+  const RunFolder folder(is_folder ? model : model.parent_path());
+  if (!is_folder && model.filename() != folder.model().filename()) return std::nullopt;
   if (!std::filesystem::exists(folder.checkpoint(), absent) ||
       !std::filesystem::exists(folder.report_json(), absent))
     return std::nullopt;
@@ -91,7 +93,7 @@ Claims claims_without_run(const CompositeObjective& objective, const Settings& s
   return {.global_minimum = objective.overparametrized() || settings.goal.target_loss,
           .lower_bound = objective.lower_bound(),
           .target = settings.goal.target_loss.value_or(default_target_share * zero_loss),
-          .first_order = true,
+          .first_order = !settings.goal.target_loss,
           .eps = settings.gradient_tolerance.value_or(default_eps_share)};
 }
 

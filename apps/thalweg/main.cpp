@@ -42,15 +42,23 @@ void add_command(CLI::App& app, const Command& command, Words& words) {
           dashed(option), [&words, key = option.key()] { words[key] = {"true"}; }, option.meaning);
       continue;
     }
-    CLI::Option* added = sub->add_option(dashed(option), words[option.key()], option.meaning)
-                             ->type_name(option.value)
-                             ->allow_extra_args(false);
-    if (!option.repeatable) added->expected(1);
+    sub->add_option(dashed(option), words[option.key()], option.meaning)
+        ->type_name(option.value)
+        ->allow_extra_args(false);
   }
 }
 
 void remove_absent(Words& words) {
   std::erase_if(words, [](const auto& entry) { return entry.second.empty(); });
+}
+
+void refuse_repeated(const Command& command, const Words& words) {
+  for (const OptionSpec& option : command.options) {
+    const auto given = words.find(option.key());
+    if (option.repeatable || given == words.end() || given->second.size() < 2) continue;
+    throw UsageError(fmt::format("--{} was given {} times", option.key(), given->second.size()),
+                     "give it once; several columns are separated by commas");
+  }
 }
 
 int fail(const Console& console, int code, const Error& error) {
@@ -62,6 +70,7 @@ int fail(const Console& console, int code, const Error& error) {
 /// Runs the command; every way to fail ends in one error line and one exit code.
 int run_command(const Command& command, Invocation& invocation) {
   try {
+    refuse_repeated(command, invocation.words);
     if (const auto config = invocation.words.find("config"); config != invocation.words.end())
       merge_config(std::string(config->second.back()), command.options, invocation.words);
     invocation.console = Console(invocation.words);

@@ -438,6 +438,8 @@ Claims claims_of(const report::Record& record, const Objective& objective, const
       floor > 0 ? default_floor_share * floor : default_target_share * preflight.initial_loss;
   claims.target =
       goal.target_loss ? *goal.target_loss : record.plan->target_loss.value_or(default_target);
+  // Who set out for a loss did not set out for a stationary point.
+  claims.first_order = !goal.target_loss && !record.plan->target_loss;
   claims.slack = record.plan->method == "adapted-flow" ? 0.01 : 0;
   return claims;
 }

@@ -108,8 +108,11 @@ class Tables(CliTest):
         self.check_refused(table, "rows", "--validation", "0.4", "--test", "0.5", code=4)
 
     def test_too_little_memory(self):
-        self.check_refused(TABLE, "memory|bytes|MB|GB", "--model", "mlp:3000,3000",
-                           "--memory-limit", "1M", code=4)
+        self.check_refused(TABLE, "memory|bytes|MB|GB", "--memory-limit", "1K", code=4)
+        self.write("t.csv", TABLE)
+        ran = self.run_in_folder("train", "t.csv", "--target", "y", "--model",
+                                 "mlp:1000000,1000000")  # eight terabytes
+        self.assert_error(ran, 4, "memory|bytes|MB|GB|TB")
 
     def test_stdin_and_gzip_and_crlf_and_bom(self):
         ran = self.run_in_folder("train", "-", "--target", "y", "--out", "p", *QUICK,

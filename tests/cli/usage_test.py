@@ -91,6 +91,7 @@ class UsageErrors(CliTest):
             (["--features", "nope"], "nope"),
             (["--drop", "nope"], "nope"),
             (["extra.csv"], "extra.csv"),
+            (["--seed", "1", "--seed", "2"], "--seed.*2 times"),
         ]:
             with self.subTest(words=words):
                 self.check_refused(words, pattern)

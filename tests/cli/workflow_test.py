@@ -166,7 +166,7 @@ class Workflow(CliTest):
 
     def test_zero_start_is_reported_not_hidden(self):
         lines = data("concrete").read_text().splitlines()
-        self.write("part.csv", "\n".join(lines[:21]) + "\n")
+        self.write("part.csv", "\n".join(lines[:1] + lines[1::50]) + "\n")
         self.write("zero.csv", "w\n" + "0\n" * (8 * 16 + 16 + 16 + 1))
         ran = self.run_in_folder("check", "part.csv", "--target", "strength_mpa", "--model",
                                  "mlp:16", "--init", "zero.csv", "--json")

@@ -314,6 +314,41 @@ RC_GTEST_PROP(NetworkProperty, AdjointIsTheTransposeAndGramTheProduct, ()) {
   RC_ASSERT((ku - jjtu).norm() <= 1e-12 * k.norm() * u.norm() + 1e-300);
 }
 
+// Large enough that between the two every operation starts its threads.
+TEST(Network, TwoThreadsRepeatTheirBitsAndAgreeWithOne) {
+  const int before = threads();
+  const Case wide{{.inputs = 4, .hidden = {200, 190}, .outputs = 1}, 640};
+  const Case narrow{{.inputs = 3, .hidden = {16, 12}, .outputs = 2}, 3000};
+  struct Results {
+    Vector outputs, jv, jtu;
+    Matrix k, h;
+  };
+  const auto compute = [](const Case& c, int count) {
+    set_threads(count);
+    const At at(c);
+    const Index m = at.linearization->output_count(), n = at.x.size();
+    Results r{at.linearization->outputs(), Vector(m), Vector(n), {}, {}};
+    at.linearization->apply(random_vector(n, 5), r.jv);
+    at.linearization->apply_adjoint(random_vector(m, 6), r.jtu);
+    if (m < n) at.linearization->gram(r.k = Matrix::Zero(m, m));
+    if (n < m) at.linearization->normal(r.h = Matrix::Zero(n, n));
+    return r;
+  };
+  for (const Case& c : {wide, narrow}) {
+    const Results one = compute(c, 1), two = compute(c, 2), again = compute(c, 2);
+    const auto compare = [](const Matrix& a, const Matrix& b, const Matrix& repeated) {
+      EXPECT_TRUE(b == repeated);
+      EXPECT_LE((a - b).norm(), 1e-12 * a.norm());
+    };
+    compare(one.outputs, two.outputs, again.outputs);
+    compare(one.jv, two.jv, again.jv);
+    compare(one.jtu, two.jtu, again.jtu);
+    compare(one.k, two.k, again.k);
+    compare(one.h, two.h, again.h);
+  }
+  set_threads(before);
+}
+
 TEST(Network, RowsOfAnyRangeAreRowsOfTheJacobian) {
   At at({{.inputs = 3, .hidden = {4, 5}, .outputs = 3}, 11});
   const Matrix j = at.linearization->jacobian();

@@ -42,7 +42,8 @@ void RunFolder::create() const {
 void RunFolder::require_checkpoint() const {
   std::error_code problem;
   if (!fs::is_directory(path_, problem))
-    throw DataError("no such folder", path_.string(), "give the folder of a run");
+    throw DataError("no such folder: nothing was written yet", path_.string(),
+                    "give the folder of a run");
   if (!fs::exists(checkpoint(), problem))
     throw DataError("nothing was written yet: there is no checkpoint.safetensors", path_.string(),
                     "start the run again with thalweg train");

@@ -173,7 +173,8 @@ class Folders(CliTest):
         self.assertEqual(sorted(os.listdir(self.folder)), before)
 
     def test_resume_and_report_without_a_run(self):
-        self.assert_error(self.run_in_folder("resume", "nowhere"), 3, "nowhere")
+        self.assert_error(self.run_in_folder("resume", "nowhere"), 3,
+                          "nowhere: no such folder: nothing was written yet")
         (self.folder / "empty").mkdir()
         self.assert_error(self.run_in_folder("resume", "empty"), 3, "nothing was written yet")
         self.assert_error(self.run_in_folder("report", "empty"), 3, "report.json")

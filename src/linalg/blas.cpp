@@ -63,7 +63,7 @@ std::vector<std::pair<Index, Index>> lower_blocks(Index count) {
   return blocks;
 }
 
-void gemm_tiles(int team, double alpha, Op op_a, const ConstMatrixRef& a, Op op_b,
+void gemm_tiles([[maybe_unused]] int team, double alpha, Op op_a, const ConstMatrixRef& a, Op op_b,
                 const ConstMatrixRef& b, double beta, MatrixRef c) {
   constexpr Index smallest = 48;
   const bool tall = c.rows() > c.cols();
@@ -80,8 +80,8 @@ void gemm_tiles(int team, double alpha, Op op_a, const ConstMatrixRef& a, Op op_
   }
 }
 
-void syrk_tiles(int team, double alpha, Op op_a, const ConstMatrixRef& a, double beta,
-                MatrixRef c) {
+void syrk_tiles([[maybe_unused]] int team, double alpha, Op op_a, const ConstMatrixRef& a,
+                double beta, MatrixRef c) {
   constexpr Index smallest = 96;
   const Blocks cut(c.rows(), 2 * team, smallest);
   const auto blocks = lower_blocks(cut.count());
@@ -105,7 +105,7 @@ class TiledCholesky {
  public:
   TiledCholesky(MatrixRef a, Index tile) : a_(a), cut_(a.rows(), a.rows() / tile, tile) {}
 
-  bool factorize(int team) {
+  bool factorize([[maybe_unused]] int team) {
     const Index count = cut_.count();
     std::vector<char> done(static_cast<std::size_t>(count * count));  // addresses only
     [[maybe_unused]] char* const at = done.data();

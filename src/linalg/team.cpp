@@ -13,6 +13,7 @@ extern "C" {
 __attribute__((weak)) void gotoblas_dynamic_init();
 __attribute__((weak)) void gotoblas_dynamic_quit();
 __attribute__((weak)) char* openblas_get_corename();
+__attribute__((weak)) void openblas_set_num_threads(int count);
 }
 #endif
 
@@ -83,7 +84,13 @@ int team_size(double flops) { return flops < serial_flops || omp_in_parallel() ?
 
 #else
 
-BlasScope::BlasScope() : previous_(1) { select_blas_kernels(); }
+BlasScope::BlasScope() : previous_(1) {
+  select_blas_kernels();
+#ifdef THALWEG_WITH_OPENBLAS
+  static const bool one_thread = openblas_set_num_threads && (openblas_set_num_threads(1), true);
+  static_cast<void>(one_thread);
+#endif
+}
 BlasScope::~BlasScope() { static_cast<void>(previous_); }
 int team_size(double) { return 1; }
 

@@ -18,10 +18,11 @@ inline void draw_forecast_against_run(const std::string& path,
                                       double samples, double target) {
   constexpr double width = 760, height = 420, left = 78, right = 24, top = 54, bottom = 58;
   constexpr double highest = 1, lowest = -9;  // decades of the loss
+  constexpr double tick = 50;                 // flow time
   const char* colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00"};
   double longest = 0;
   for (const auto& trace : traces) longest = std::max(longest, trace.back().flow_time.value_or(0));
-  const double end = 20 * std::ceil(1.02 * longest / 20);
+  const double end = tick * std::ceil(1.02 * longest / tick);
   const auto px = [&](double s) { return left + (width - left - right) * s / end; };
   const auto py = [&](double loss) {
     return top + (height - top - bottom) * (highest - std::log10(loss)) / (highest - lowest);
@@ -46,7 +47,7 @@ inline void draw_forecast_against_run(const std::string& path,
         "font-size=\"10\">{}</tspan></text>\n",
         left - 8, y + 4, decade);
   }
-  for (double s = 0; s <= end; s += end / 5)
+  for (double s = 0; s <= end; s += tick)
     svg << fmt::format(
         "<path d=\"M{0:.1f} {1:.1f}v5\" stroke=\"#222\"/><text x=\"{0:.1f}\" y=\"{2:.1f}\" "
         "text-anchor=\"middle\">{3:.0f}</text>\n",

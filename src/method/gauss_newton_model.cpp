@@ -260,11 +260,13 @@ ModelStep GaussNewtonModel::svd_step(double mu) const {
     q = scaled() ? Vector(unreachable_.cwiseQuotient(scaling_)) : unreachable_;
     vq = svd_->v().transpose() * q;
   }
-  Vector z = Vector::Zero(s.size()), outside;
+  Vector z = Vector::Zero(s.size());
   for (Index i = 0; i < s.size(); ++i) {
-    if (s[i] <= tolerance * s[0]) continue;
-    z[i] = -(s[i] * ur[i] + (vq.size() ? vq[i] : 0)) / (s[i] * s[i] + mu);
-    step.image_norm2 += s[i] * s[i] * z[i] * z[i];
+    const double resolved = s[i] > tolerance * s[0] ? s[i] : 0;
+    const double slope = resolved * ur[i] + (vq.size() > 0 ? vq[i] : 0);
+    if (slope == 0) continue;
+    z[i] = -slope / (resolved * resolved + mu);
+    step.image_norm2 += square(resolved * z[i]);
   }
   Vector direction = svd_->v() * z;
   if (q.size() > 0) direction -= (q - svd_->v() * vq) / mu;
@@ -272,7 +274,7 @@ ModelStep GaussNewtonModel::svd_step(double mu) const {
   step.damping_term = mu * square(step.scaled_norm);
   if (scaled()) direction.array() /= scaling_.array();
   step.direction = std::move(direction);
-  step.solved = s.size() > 0 && s[0] > 0;
+  step.solved = s[0] > 0 || q.size() > 0;
   return step;
 }
 

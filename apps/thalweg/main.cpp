@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
 #include <new>
 #include <optional>
 
@@ -44,6 +45,8 @@ void add_command(CLI::App& app, const Command& command, Words& words) {
     }
     sub->add_option(dashed(option), words[option.key()], option.meaning)
         ->type_name(option.value)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)  // counted in refuse_repeated
         ->allow_extra_args(false);
   }
 }
@@ -74,7 +77,10 @@ int run_command(const Command& command, Invocation& invocation) {
     if (const auto config = invocation.words.find("config"); config != invocation.words.end())
       merge_config(std::string(config->second.back()), command.options, invocation.words);
     invocation.console = Console(invocation.words);
-    return command.run(invocation);
+    const int code = command.run(invocation);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      throw DataError("cannot be written", "stdout", "give it room, or write to another place");
+    return code;
   } catch (const Error& error) {
     return fail(invocation.console, exit_code(error), error);
   } catch (const std::bad_alloc&) {
@@ -84,6 +90,10 @@ int run_command(const Command& command, Invocation& invocation) {
   } catch (const std::filesystem::filesystem_error& error) {
     return fail(invocation.console, exit_data,
                 DataError(error.code().message(), error.path1().string(), "give another path"));
+  } catch (const std::exception& error) {
+    return fail(invocation.console, exit_failed,
+                UsageError(fmt::format("internal error: {}", error.what()),
+                           "this is a bug: please report it with the command line"));
   }
 }
 

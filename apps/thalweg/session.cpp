@@ -126,6 +126,7 @@ Session measure(const Invocation& invocation, Settings settings) {
     invocation.console.detail(
         fmt::format("read {} bytes from {}", session.source.bytes.size(), chosen.data));
     session.problem = table_problem(chosen, session.source);
+    if (chosen.data != "-") session.source.bytes.clear();  // only stdin is stored with the run
     announce_data(invocation.console, session.problem.notices);
     session.record.data = data_section(chosen, *session.problem.dataset);
   } else {

@@ -92,7 +92,7 @@ std::string describe_rank(const RankReport& rank) {
         "  duplicates  {} share their inputs with a row of another target: "
         "no parameters reach a loss below {}\n",
         plural(*rank.conflicting_duplicates, "row", "rows"), number(rank.duplicate_floor));
-  if (rank.floor)
+  if (rank.floor.value_or(0) > 0)
     text += fmt::format("  floor       {}: the linearized model cannot go below this loss\n",
                         number(*rank.floor));
   for (const std::string& warning : rank.warnings) text += "  warning     " + warning + "\n";

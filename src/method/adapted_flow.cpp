@@ -302,9 +302,11 @@ StopReason at_horizon(const AdaptedFlowState& state, const std::optional<Law>& l
     if (state.value <= promised)
       return {Outcome::converged, "flow-time", state.value, promised, {}};
   }
+  const bool rank_lost = law && !state.on_line && state.at->outputs().size() <= state.x.size();
   return {Outcome::budget_exhausted, "flow-time", state.flow_time, state.flow_time,
-          "the rank condition was lost on the way, so the value promised for this time does not "
-          "hold; go on without flow-time, to the floor"};
+          rank_lost ? "the rank condition does not hold on this path, so no value is promised for "
+                      "this time; leave flow-time out to run on to the floor"
+                    : "no value is promised for this time; leave flow-time out to run on"};
 }
 
 /// Steps as short as this show a path that cannot be followed.

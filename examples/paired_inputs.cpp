@@ -2,7 +2,7 @@
 // Levenberg-Marquardt on pairs of inputs at distance delta: the smallest eigenvalue of J J' falls
 // with delta^2. Prints steps to |r| <= 1e-2 delta |r(0)|, "> cap" where the cap ended the run.
 //
-//   paired_inputs [cap]      cap on the steps, default 300
+//   paired_inputs [cap]      cap on the steps, default 150
 #include "paired_inputs.hpp"
 
 #include <fmt/format.h>
@@ -50,7 +50,7 @@ void table(const char* title, Labels labels, std::int64_t cap) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::int64_t cap = argc > 1 ? std::atoll(argv[1]) : 300;
+  const std::int64_t cap = argc > 1 ? std::atoll(argv[1]) : 150;
   table("steps, labels smooth plus delta times a slope per pair; columns: delta", Labels::slope,
         cap);
   table("\nsteps, labels that differ by O(1) within a pair", Labels::jump, cap);

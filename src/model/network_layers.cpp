@@ -71,7 +71,7 @@ void activate_block(Activation activation, double scale, MatrixRef z, MatrixRef 
 void forward_values(const Layers& layers, const double* x, const ConstMatrixRef& inputs,
                     double scale, MatrixRef outputs) {
   const SampleBlocks blocks(inputs.rows(), std::max(layers.widest(), layers.inputs()));
-  const int team = team_size(layers.pass_flops(inputs.rows()), blocks.count());
+  [[maybe_unused]] const int team = team_size(layers.pass_flops(inputs.rows()), blocks.count());
 #pragma omp parallel num_threads(team)
   {
     // Two buffers take turns: the inputs of a layer and its outputs.
@@ -96,7 +96,7 @@ void forward_values(const Layers& layers, const double* x, const ConstMatrixRef&
 }
 
 int team_size(double flops, Index pieces) {
-  constexpr double serial_flops = 4e7;  // about a millisecond
+  [[maybe_unused]] constexpr double serial_flops = 4e7;  // about a millisecond
 #ifdef _OPENMP
   if (flops < serial_flops || omp_in_parallel()) return 1;
   return static_cast<int>(std::clamp<Index>(pieces, 1, threads()));

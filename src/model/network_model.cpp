@@ -81,7 +81,7 @@ const Matrix& NetworkLinearization::inputs_of(std::size_t l) const {
 
 void NetworkLinearization::forward() {
   const SampleBlocks blocks = bound_->blocks();
-  const int team = team_size(layers().pass_flops(samples()), blocks.count());
+  [[maybe_unused]] const int team = team_size(layers().pass_flops(samples()), blocks.count());
   MatrixMap outputs(workspace_->outputs.data(), samples(), bound_->outputs());
 #pragma omp parallel for schedule(static) num_threads(team)
   for (Index block = 0; block < blocks.count(); ++block) {
@@ -107,7 +107,7 @@ const std::vector<Matrix>& NetworkLinearization::sensitivities() const {
   for (std::size_t l = 0; l < layers().last(); ++l)
     workspace_->sensitivities[l].resize(samples(), layer(l).out * outputs);
   const SampleBlocks blocks = bound_->blocks();
-  const int team = team_size(layers().pass_flops(output_count()), blocks.count());
+  [[maybe_unused]] const int team = team_size(layers().pass_flops(output_count()), blocks.count());
 #pragma omp parallel for schedule(static) num_threads(team)
   for (Index block = 0; block < blocks.count(); ++block)
     for (Index q = 0; q < outputs; ++q)
@@ -258,7 +258,7 @@ void NetworkLinearization::rows(Index first, Index count, MatrixRef rows) const 
     }
     const auto& b = stored ? workspace_->sensitivities : own;
     const Index b_first = stored ? sample : 0;
-    const int team = team_size(layers().pass_flops(run), run);
+    [[maybe_unused]] const int team = team_size(layers().pass_flops(run), run);
 #pragma omp parallel for schedule(static) num_threads(team)
     for (Index c = 0; c < run; ++c) {
       double* row = rows.col(done + c).data();

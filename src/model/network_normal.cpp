@@ -77,7 +77,7 @@ const std::vector<Matrix>& NetworkLinearization::weighted_sensitivities(const Ma
     b[last].col(q * outputs + q).setConstant(layers().output_scale);
 
   const SampleBlocks blocks(rows, layers().widest());
-  const int team = team_size(layers().pass_flops(rows * outputs), blocks.count());
+  [[maybe_unused]] const int team = team_size(layers().pass_flops(rows * outputs), blocks.count());
 #pragma omp parallel for schedule(static) num_threads(team)
   for (Index block = 0; block < blocks.count(); ++block) {
     const Index at = blocks.first(block), count = blocks.rows(block);
@@ -117,7 +117,7 @@ void NetworkLinearization::add_normal_block(std::size_t l, std::size_t k,
   const MatrixMap& right = units_first ? v : u;
   MatrixMap product = reserve(workspace_->normal_product, left.cols(), right.cols());
   const double flops = 2 * static_cast<double>(rows) * static_cast<double>(product.size());
-  const int team = team_size(flops, threads());
+  [[maybe_unused]] const int team = team_size(flops, threads());
 #pragma omp parallel num_threads(team)
   for (Index row = 0; row < rows; row += depth) {
     const Index count = std::min(depth, rows - row);

@@ -10,7 +10,7 @@ namespace {
 // The rule, stated in docs/how-to-choose.md: two equal layers, as wide as keeps the parameters at
 // or below a share of the training outputs and below a cap.
 constexpr double parameters_per_output = 0.5;
-constexpr double parameter_cap = 1000;  // an exact step on 10 000 rows then takes about 0.2 s
+constexpr double parameter_cap = 600;  // an exact step on 10 000 rows then takes some 0.2 s
 constexpr Index narrowest = 4, widest = 64;
 
 Index parameters_with(Index inputs, Index width, Index outputs) {

@@ -368,7 +368,7 @@ TEST(ChooseHidden, KeepsHalfAsManyParametersAsOutputs) {
 TEST(ChooseHidden, StaysSmallOnManyRowsAndDoesNotFailOnFew) {
   std::vector<Decision> decisions;
   const auto many = choose_hidden(1000000, 4, 1, false, true, decisions);
-  EXPECT_LE(network_size(1000000, 4, many).parameters, 1000);
+  EXPECT_LE(network_size(1000000, 4, many).parameters, 600);
   const auto few = choose_hidden(2, 10000, 1, false, false, decisions);
   EXPECT_GE(few[0], 1);
 }

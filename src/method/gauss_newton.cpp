@@ -71,31 +71,33 @@ StepRecord GaussNewton::describe(const CompositeObjective& /*problem*/,
   StepRecord record;
   record.value = state.value;
   record.gradient_norm = state.model->gradient().norm();
+  record.evaluations = 1;
   record.sigma_min = state.model->sigma_min();
   return record;
 }
 
 StepRecord GaussNewton::advance(const CompositeObjective& problem, GaussNewtonState& state,
                                 Context& context) const {
-  const auto stay = [&](std::optional<StopReason> halt) {
+  const auto stay = [&](std::optional<StopReason> halt, std::int64_t evaluations) {
     StepRecord record = describe(problem, state);
     record.accepted = false;
     record.step_norm = 0;
+    record.evaluations = evaluations;
     record.halt = std::move(halt);
     return record;
   };
-  if (auto reason = detail::stationary(*state.model)) return stay(std::move(reason));
+  if (auto reason = detail::stationary(*state.model)) return stay(std::move(reason), 0);
 
   double damping = 0;
   const ModelStep step = undamped_step(*state.model, damping);
-  if (!step.solved) return stay(unsolvable());
+  if (!step.solved) return stay(unsolvable(), 0);
   const auto search =
       detail::verified_search(problem, *state.model, state.x, step, options_.armijo, most_halvings);
   GaussNewtonState next;
   next.x = search.point;
   if (search.verified) start(problem, next, context);
   if (!search.verified || !next.model->finite() || !(next.value < state.value))
-    return stay(detail::give_up(*state.model, step.predicted_decrease()));
+    return stay(detail::give_up(*state.model), search.evaluations + (search.verified ? 1 : 0));
 
   const double step_norm = (next.x - state.x).norm();
   state = std::move(next);

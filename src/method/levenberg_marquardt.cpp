@@ -56,7 +56,6 @@ void LevenbergMarquardtState::visit(StateVisitor& visitor) {
   visitor.field("damping", damping);
   visitor.field("raise", raise);
   visitor.field("ratio", ratio);
-  visitor.field("largest_prediction", largest_prediction);
   visitor.field("scaling", scaling);
 }
 
@@ -170,6 +169,7 @@ StepRecord LevenbergMarquardt::advance(const CompositeObjective& problem,
     StepRecord record = describe(problem, state);
     record.accepted = false;
     record.step_norm = 0;
+    record.evaluations = 0;
     record.halt = std::move(reason);
     return record;
   }
@@ -177,6 +177,7 @@ StepRecord LevenbergMarquardt::advance(const CompositeObjective& problem,
   trial.damping = current_damping(state);
   trial.step = state.model->step(trial.damping);
   trial.search = attempt(problem, state, trial.step);
+  if (trial.search.verified) ++trial.search.evaluations;  // the linearization that accept makes
   const double step_norm = trial.search.verified ? (trial.search.point - state.x).norm() : 0;
   trial.search.verified = trial.search.verified && accept(problem, state, trial, context);
   adapt(state, trial);
@@ -187,9 +188,8 @@ StepRecord LevenbergMarquardt::advance(const CompositeObjective& problem,
   record.stepsize = trial.search.stepsize;
   record.damping = trial.damping;
   if (std::isfinite(trial.search.gain_ratio)) record.gain_ratio = trial.search.gain_ratio;
-  record.evaluations = trial.search.evaluations + (record.accepted ? 1 : 0);
-  if (!record.accepted && exhausted(state, trial))
-    record.halt = detail::give_up(*state.model, state.largest_prediction);
+  record.evaluations = trial.search.evaluations;
+  if (!record.accepted && exhausted(state, trial)) record.halt = detail::give_up(*state.model);
   return record;
 }
 
@@ -210,6 +210,7 @@ StepRecord LevenbergMarquardt::describe(const CompositeObjective& /*problem*/,
   StepRecord record;
   record.value = state.value;
   record.gradient_norm = state.model->gradient().norm();
+  record.evaluations = 1;
   record.damping = state.damping;
   record.sigma_min = state.model->sigma_min();
   return record;
@@ -267,8 +268,6 @@ bool LevenbergMarquardt::accept(const CompositeObjective& problem, LevenbergMarq
 
 void LevenbergMarquardt::adapt(LevenbergMarquardtState& state, const Trial& trial) const {
   const bool kept = trial.search.verified;
-  state.largest_prediction =
-      kept ? 0 : std::max(state.largest_prediction, trial.step.predicted_decrease());
   switch (options_.damping) {
     case Damping::gain_ratio: adapt_damping(state, kept, trial.search.gain_ratio); return;
     case Damping::smallest_eigenvalue: {

@@ -17,6 +17,18 @@ StopReason relative_reduction(Outcome outcome, double decrease, double threshold
           .advice = {}};
 }
 
+// What the model could still gain: exactly where singular values are known, else with as little
+// damping as the factorization bears.
+double promised_decrease(GaussNewtonModel& model) {
+  if (const auto attainable = model.attainable_decrease()) return *attainable;
+  const double largest = model.largest_eigenvalue();
+  for (const double relative : {1e-12, 1e-8, 1e-4}) {
+    const ModelStep step = model.step(relative * largest);
+    if (step.solved) return step.predicted_decrease();
+  }
+  return std::abs(model.value());
+}
+
 }  // namespace
 
 std::optional<StopReason> stationary(GaussNewtonModel& model) {
@@ -31,11 +43,11 @@ std::optional<StopReason> stationary(GaussNewtonModel& model) {
   return relative_reduction(Outcome::converged, *attainable, model.rounding(), model.value());
 }
 
-StopReason give_up(const GaussNewtonModel& model, double largest_prediction) {
-  const double limit = 100 * model.rounding();
-  if (largest_prediction <= limit)
-    return relative_reduction(Outcome::converged, largest_prediction, limit, model.value());
-  auto reason = relative_reduction(Outcome::stalled, largest_prediction, limit, model.value());
+StopReason give_up(GaussNewtonModel& model) {
+  const double promised = promised_decrease(model), limit = 100 * model.rounding();
+  if (promised <= limit)
+    return relative_reduction(Outcome::converged, promised, limit, model.value());
+  auto reason = relative_reduction(Outcome::stalled, promised, limit, model.value());
   reason.advice =
       "no step that can be represented decreases the objective although its model promises it: "
       "check the Jacobian, or start elsewhere";

@@ -12,8 +12,8 @@ namespace thalweg::detail {
 /// the rounding of f.
 std::optional<StopReason> stationary(GaussNewtonModel& model);
 
-/// The verdict where no trial is left at this point: converged, where even `largest_prediction`,
-/// the largest decrease a trial promised here, is within a hundred roundings of f; else stalled.
-StopReason give_up(const GaussNewtonModel& model, double largest_prediction);
+/// The verdict where no trial is left at this point: converged, where even the undamped model
+/// promises no more than a hundred roundings of f; else stalled.
+StopReason give_up(GaussNewtonModel& model);
 
 }  // namespace thalweg::detail

@@ -44,11 +44,10 @@ struct SearchResult;
 
 /// Invariant: `value` and `model` belong to x.
 struct LevenbergMarquardtState final : State {
-  double damping = 0;             ///< mu of the next trial
-  double raise = 2;               ///< factor on mu at the next rejection (gain-ratio)
-  double ratio = 1;               ///< rho (smallest-eigenvalue)
-  double largest_prediction = 0;  ///< largest decrease predicted by a trial at x
-  Vector scaling;                 ///< D, (n); empty: identity
+  double damping = 0;  ///< mu of the next trial
+  double raise = 2;    ///< factor on mu at the next rejection (gain-ratio)
+  double ratio = 1;    ///< rho (smallest-eigenvalue)
+  Vector scaling;      ///< D, (n); empty: identity
 
   std::shared_ptr<GaussNewtonModel> model;  ///< linearization and factorization at x; rebuilt
 

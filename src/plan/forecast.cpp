@@ -158,7 +158,7 @@ Forecast make_forecast(const ProblemSize& size, const Preflight& preflight, cons
     if (forecast.flow_time)
       forecast.assumptions.push_back(
           {"rank condition along the path (watched: sigma_min)", {}, Status::unknown});
-    if (!size.classification && size.overparametrized())
+    if (!size.classification && size.overparametrized() && !forecast.claims_rate)
       forecast.assumptions.push_back(curvature_assumption(*rank));
     forecast.assumptions.push_back(noise_assumption(*rank));
   }

@@ -52,5 +52,6 @@ Matrix normal_matrix(Index rows, Index cols, const char* name);
 Json step(const std::map<std::string, std::string>& given);
 Json normal(const std::map<std::string, std::string>& given);
 Json csv(const std::map<std::string, std::string>& given);
+Json teacher(const std::map<std::string, std::string>& given);
 
 }  // namespace thalweg::bench

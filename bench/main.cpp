@@ -22,10 +22,15 @@ constexpr const char* usage =
     "          the structured normal matrix against syrk of an explicit Jacobian\n"
     "  csv     --megabytes M\n"
     "          reading a table\n"
+    "  teacher --rows N --seeds S --digits D --limit SECONDS\n"
+    "          seconds to a training error of 10^-D, Levenberg-Marquardt against L-BFGS\n"
     "Without --json one line per number. Times are medians of repeats, in seconds.\n";
 
 const std::map<std::string, bench::Json (*)(const std::map<std::string, std::string>&)> cases = {
-    {"step", bench::step}, {"normal", bench::normal}, {"csv", bench::csv}};
+    {"step", bench::step},
+    {"normal", bench::normal},
+    {"csv", bench::csv},
+    {"teacher", bench::teacher}};
 
 struct CommandLine {
   std::string name;
@@ -77,7 +82,7 @@ void run(CommandLine line) {
   const auto chosen = cases.find(line.name);
   if (chosen == cases.end())
     throw UsageError(line.name.empty() ? "no case given" : "unknown case '" + line.name + "'",
-                     "use step, normal or csv");
+                     "use step, normal, csv or teacher");
   if (const auto found = line.options.find("threads"); found != line.options.end()) {
     const bench::Options threads({{"threads", found->second}}, {});
     set_threads(static_cast<int>(threads.number("threads")));

@@ -76,7 +76,7 @@ Problem table_problem(const Settings& settings, const Source& source) {
   const auto hidden =
       settings.hidden ? *settings.hidden
                       : choose_hidden(dataset.train.size(), encoding.inputs(), encoding.outputs(),
-                                      classes, settings.goal.validation, problem.decisions);
+                                      classes, settings.goal, problem.decisions);
   problem.network.emplace(Network::Options{.inputs = encoding.inputs(),
                                            .hidden = hidden,
                                            .outputs = encoding.outputs(),

@@ -30,70 +30,17 @@ constexpr double overfit_gap = 0.05;  // of R2 or accuracy between training and 
 
 // ---- measuring
 
-double seconds_of(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-/// Work per second, the best of a few repeats within a small share of a second.
-double rate_of(double flops, const std::function<void()>& work) {
-  double fastest = seconds_of(work), spent = fastest;
-  for (int repeat = 0; repeat < 20 && spent < 0.05; ++repeat) {
-    const double seconds = seconds_of(work);
-    spent += seconds;
-    fastest = std::min(fastest, seconds);
-  }
-  return flops / std::max(fastest, 1e-9);
-}
-
-double gradient_rate(const Problem& problem, const Vector& x) {
-  const double samples = static_cast<double>(problem.size.samples);
-  const double flops = problem.size.gradient_flops > 0
-                           ? problem.size.gradient_flops
-                           : 6 * samples * static_cast<double>(problem.size.parameters);
-  Vector gradient(x.size());
-  return rate_of(flops, [&] { problem.objective->value_and_gradient(x, gradient); });
-}
-
-double dense_rate() {
-  constexpr Index n = 384;
-  const Matrix a = Matrix::Constant(n, n, 0.5);
-  Matrix c = Matrix::Zero(n, n);
-  return rate_of(2.0 * n * n * n,
-                 [&] { linalg::gemm(1, linalg::Op::none, a, linalg::Op::transpose, a, 0, c); });
-}
-
-void refuse_wrong_gradient(const GradientCheck& check, const Settings& settings) {
-  // A kinked activation has no second-order remainder: the slope says nothing there.
-  if (check.passed || settings.force || settings.activation == Activation::relu) return;
-  throw RefusedError(
-      fmt::format("the gradient disagrees with differences of values (Taylor slope {:.2f}, not 2)",
-                  check.slope.value_or(0)),
-      "give --force to run all the same");
-}
-
 Preflight measure_preflight(const Settings& settings, const Problem& problem, const Vector& start,
                             double memory_limit) {
-  Preflight preflight;
-  preflight.memory.limit = memory_limit;
-  Vector gradient(start.size());
-  preflight.initial_loss = problem.objective->value_and_gradient(start, gradient);
-  preflight.initial_gradient_norm = gradient.norm();
-  if (!std::isfinite(preflight.initial_loss) || !gradient.allFinite())
-    throw RefusedError("the loss at the start parameters is not a finite number",
-                       "give other start parameters with --init or --seed");
-  preflight.gradient_check = check_gradient(*problem.objective, start, settings.seed);
-  refuse_wrong_gradient(preflight.gradient_check, settings);
-  RankOptions options;
-  options.memory_limit = memory_limit;
-  options.max_flops = rank_work_limit(problem.size, settings.goal);
+  // A kinked activation has no second-order remainder: the slope says nothing there.
+  Subject subject{.size = problem.size,
+                  .smooth = !settings.force && settings.activation != Activation::relu};
   if (problem.dataset && !problem.size.classification) {
-    options.inputs = &problem.dataset->train.inputs;
-    options.targets = &problem.dataset->train.targets;
+    subject.inputs = &problem.dataset->train.inputs;
+    subject.targets = &problem.dataset->train.targets;
   }
-  preflight.rank = measure_rank(*problem.objective, start, options);
-  return preflight;
+  return thalweg::measure(*problem.objective, start, subject, settings.goal, memory_limit,
+                          settings.seed);
 }
 
 double memory_limit_of(const Settings& settings) {
@@ -141,20 +88,13 @@ Session measure(const Invocation& invocation, Settings settings) {
   return session;
 }
 
-/// Adds plan and forecast to the record.
+/// Adds plan and forecast to the record, with the decisions about the model in front.
 void add_plan(Session& session) {
-  report::Record& record = session.record;
-  const ProblemSize& size = session.problem.size;
-  Plan plan = thalweg::make_plan(size, *record.preflight, session.settings.goal);
-  plan.options = find_method(plan.method).used_options(plan.options);
-  plan.decisions.insert(plan.decisions.begin(), session.problem.decisions.begin(),
-                        session.problem.decisions.end());
-  const StepCost cost = step_cost(plan.method, plan.options, size);
-  refuse_too_large(plan.method, cost, record.preflight->memory.limit, size);
-  record.preflight->memory.bytes = cost.bytes;
-  record.forecast = make_forecast(size, *record.preflight, plan,
-                                  gradient_rate(session.problem, session.start), dense_rate());
-  record.plan = std::move(plan);
+  thalweg::add_plan(session.record, *session.problem.objective, session.start, session.problem.size,
+                    session.settings.goal);
+  std::vector<Decision>& decisions = session.record.plan->decisions;
+  decisions.insert(decisions.begin(), session.problem.decisions.begin(),
+                   session.problem.decisions.end());
 }
 
 // ---- running
@@ -163,24 +103,11 @@ std::unique_ptr<Method> make_method(const Plan& plan) {
   return find_method(plan.method).make(plan.options);
 }
 
-StopWhen stopping(const Settings& settings, const report::Record& record, const Problem& problem) {
-  const Goal& goal = settings.goal;
-  const Plan& plan = *record.plan;
-  std::vector<StopWhen> criteria = {zero_gradient(), divergence(), max_steps(plan.max_steps)};
-  const bool all_steps = goal.max_steps && !goal.target_loss;  // the user wants every one of them
-  if (!all_steps) criteria.push_back(stall());
-  if (goal.time_limit) criteria.push_back(time_limit(*goal.time_limit));
-  // With a promised flow time the flow ends there, the last step cut to land on it.
-  if (plan.target_loss && !record.forecast->flow_time)
-    criteria.push_back(target_loss(*plan.target_loss));
-  if (plan.gradient_tolerance) criteria.push_back(gradient_tolerance(*plan.gradient_tolerance));
-  if (problem.validation) criteria.push_back(patience(settings.patience));
-  return any_of(std::move(criteria));
-}
-
 RunOptions run_options(const Session& session, const RunFolder& folder) {
   RunOptions options;
-  options.stop = stopping(session.settings, session.record, session.problem);
+  options.stop = stopping(session.settings.goal, session.record,
+                          {.validated = static_cast<bool>(session.problem.validation),
+                           .patience = session.settings.patience});
   options.validation = session.problem.validation;
   options.stop_token = &watch_interrupts();
   options.checkpoint.emplace();
@@ -211,45 +138,11 @@ std::optional<Metrics> metrics_on(const Problem& problem, const Part& part, cons
   return evaluate(problem.dataset->encoding, part, problem.network->predict(x, part.inputs));
 }
 
-report::OutcomeSection outcome_section(const Problem& problem, const Result& result) {
-  report::OutcomeSection section;
-  section.reason = result.reason;
-  section.reasons = result.reasons;
-  section.steps = result.steps;
-  section.samples = result.samples;
-  section.best_step = result.best_step;
-  section.seconds = result.seconds;
-  section.loss = result.value;
-  if (result.value > 0) section.log_loss = std::log(result.value);
-  Vector gradient(result.best.size());
-  problem.objective->value_and_gradient(result.best, gradient);
-  section.gradient_norm = gradient.norm();
-  for (const StepRecord& record : result.trace)
-    if (record.iteration == result.best_step) section.flow_time = record.flow_time;
-  if (problem.dataset) {
-    section.train = metrics_on(problem, problem.dataset->train, result.best);
-    section.validation = metrics_on(problem, problem.dataset->validation, result.best);
-    section.test = metrics_on(problem, problem.dataset->test, result.best);
-  }
-  return section;
-}
-
-/// A point that the validation rows chose on the way makes no claim about the training objective.
-bool chosen_by_validation(const Problem& problem, const Result& result) {
-  return problem.validation &&
-         (result.reason.outcome == Outcome::early_stopped || result.best_step != result.steps);
-}
-
-std::vector<Certificate> certify(const Session& session, const Result& result) {
-  if (chosen_by_validation(session.problem, result)) return {};
-  const Claims claims = claims_of(session.record, *session.problem.objective, session.settings.goal,
-                                  session.settings.gradient_tolerance);
-  auto certificates = measure_claims(claims, *session.problem.objective, result.best);
-  const bool predicted = std::any_of(result.trace.begin(), result.trace.end(),
-                                     [](const StepRecord& r) { return r.predicted.has_value(); });
-  if (session.record.forecast->claims_rate || predicted)
-    certificates.push_back(judge_rate(result.trace));
-  return certificates;
+void add_metrics(report::OutcomeSection& section, const Problem& problem, const Vector& x) {
+  if (!problem.dataset) return;
+  section.train = metrics_on(problem, problem.dataset->train, x);
+  section.validation = metrics_on(problem, problem.dataset->validation, x);
+  section.test = metrics_on(problem, problem.dataset->test, x);
 }
 
 std::vector<std::string> advice(const report::OutcomeSection& outcome) {
@@ -282,8 +175,11 @@ void write_results(const RunFolder& folder, const Session& session, const Result
 int conclude(const Console& console, const RunFolder& folder, Session& session,
              const Result& result) {
   report::Record& record = session.record;
-  record.outcome = outcome_section(session.problem, result);
-  record.certificates = certify(session, result);
+  record.outcome = outcome_of(*session.problem.objective, result);
+  add_metrics(*record.outcome, session.problem, result.best);
+  record.certificates = thalweg::certify(*session.problem.objective, result, record,
+                                         session.settings.goal, session.settings.gradient_tolerance,
+                                         static_cast<bool>(session.problem.validation));
   record.advice = advice(*record.outcome);
   if (session.problem.nist && result.best.size() <= most_solution_numbers)
     record.solution = report::SolutionSection{.parameters = result.best,
@@ -420,29 +316,6 @@ int resume_session(const Invocation& invocation, const RunFolder& folder) {
         return thalweg::resume(*session.problem.objective, *method, folder.checkpoint(), o);
       });
   return conclude(invocation.console, folder, session, result);
-}
-
-Claims claims_of(const report::Record& record, const Objective& objective, const Goal& goal,
-                 std::optional<double> eps) {
-  const Preflight& preflight = *record.preflight;
-  Claims claims;
-  claims.eps = eps ? *eps
-                   : record.plan->gradient_tolerance.value_or(
-                         default_eps_share * std::max(1.0, preflight.initial_gradient_norm));
-  const double floor = preflight.rank ? preflight.rank->duplicate_floor : 0;
-  const bool bounded_below = std::isfinite(objective.lower_bound());
-  const bool overparametrized = record.problem->regime == "overparametrized";
-  claims.global_minimum = bounded_below && (overparametrized || goal.target_loss ||
-                                            record.forecast->claims_global_minimum);
-  claims.lower_bound = std::max(objective.lower_bound(), floor);
-  const double default_target =
-      floor > 0 ? default_floor_share * floor : default_target_share * preflight.initial_loss;
-  claims.target =
-      goal.target_loss ? *goal.target_loss : record.plan->target_loss.value_or(default_target);
-  // Who set out for a loss did not set out for a stationary point.
-  claims.first_order = !goal.target_loss && !record.plan->target_loss;
-  claims.slack = record.plan->method == "adapted-flow" ? 0.01 : 0;
-  return claims;
 }
 
 int show_session(const Invocation& invocation, const Session& session) {

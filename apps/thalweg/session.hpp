@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "claims.hpp"
 #include "console.hpp"
 #include "problem.hpp"
 #include "run_folder.hpp"
 #include "thalweg/run/run.hpp"
+#include "thalweg/session/session.hpp"
 
 namespace thalweg::cli {
 
@@ -54,9 +54,5 @@ struct RunOrigin {
 };
 /// Throws DataError where the folder holds no checkpoint of ours.
 RunOrigin read_run_origin(const RunFolder& folder);
-
-/// What certificates a run may claim at x, from what its record says.
-Claims claims_of(const report::Record& record, const Objective& objective, const Goal& goal,
-                 std::optional<double> eps);
 
 }  // namespace thalweg::cli

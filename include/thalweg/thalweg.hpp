@@ -31,3 +31,4 @@
 #include "thalweg/run/run.hpp"
 #include "thalweg/run/stopping.hpp"
 #include "thalweg/run/trace.hpp"
+#include "thalweg/session/session.hpp"

@@ -12,6 +12,10 @@ namespace {
 constexpr double parameters_per_output = 0.5;
 constexpr double parameter_cap = 600;  // an exact step on 10 000 rows then takes some 0.2 s
 constexpr Index narrowest = 4, widest = 64;
+// A network that is to reach every training value needs parameters to spare: with few more than
+// outputs the Jacobian has full rank only on paper.
+constexpr double parameters_per_reached_output = 16;
+constexpr Index widest_to_interpolate = 512;
 
 Index parameters_with(Index inputs, Index width, Index outputs) {
   return width * (inputs + 1) + width * (width + 1) + outputs * (width + 1);
@@ -19,12 +23,31 @@ Index parameters_with(Index inputs, Index width, Index outputs) {
 
 std::string mlp(Index width) { return fmt::format("mlp:{},{}", width, width); }
 
+std::vector<Index> interpolating_hidden(double observations, Index inputs, Index outputs,
+                                        std::vector<Decision>& decisions) {
+  const double wanted = parameters_per_reached_output * observations;
+  Index width = narrowest;
+  while (width < widest_to_interpolate &&
+         plan::count(parameters_with(inputs, width, outputs)) < wanted)
+    ++width;
+  decisions.push_back(
+      {"model",
+       mlp(width),
+       fmt::format("{} parameters for {:.0f} training outputs: enough to reach every value, as the "
+                   "method promises",
+                   parameters_with(inputs, width, outputs), observations),
+       {}});
+  return {width, width};
+}
+
 }  // namespace
 
 std::vector<Index> choose_hidden(Index samples, Index inputs, Index outputs, bool classification,
-                                 bool validation, std::vector<Decision>& decisions) {
+                                 const Goal& goal, std::vector<Decision>& decisions) {
   // Labels say less than numbers: one per row, however many classes.
   const double observations = plan::count(samples) * (classification ? 1 : plan::count(outputs));
+  if (goal.method == "adapted-flow" && !classification)
+    return interpolating_hidden(observations, inputs, outputs, decisions);
   const double allowed = std::min(parameters_per_output * observations, parameter_cap);
   Index width = narrowest;
   while (width < widest && plan::count(parameters_with(inputs, width + 1, outputs)) <= allowed)
@@ -49,7 +72,7 @@ std::vector<Index> choose_hidden(Index samples, Index inputs, Index outputs, boo
         {mlp(interpolating),
          fmt::format("{} parameters reach every training value, noise included{}",
                      parameters_with(inputs, interpolating, outputs),
-                     validation ? "" : ", and no --validation rows would show it")});
+                     goal.validation ? "" : ", and no --validation rows would show it")});
   decisions.push_back(std::move(decision));
   return {width, width};
 }

@@ -20,6 +20,7 @@ BELOW = {
     "certify": ["core", "linalg", "problem", "data", "model", "run", "method"],
     "plan": ["core", "linalg", "problem", "data", "model", "run", "method", "preflight", "certify"],
     "report": ["core", "linalg", "problem", "data", "model", "run", "method", "preflight", "certify", "plan"],
+    "session": ["core", "linalg", "problem", "data", "model", "run", "method", "preflight", "certify", "plan", "report"],
 }
 HEAVY = re.compile(r"^(CLI/|nlohmann/|spdlog/|Spectra/|Random123/|toml\+\+|fmt/|cblas|lapack|zlib|omp\.h)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')

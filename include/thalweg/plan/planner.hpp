@@ -64,7 +64,7 @@ struct Plan {
 /// Hidden widths for a table of `samples` rows and `inputs` columns when the user named none:
 /// docs/how-to-choose.md states the rule. Appends the decision "model".
 std::vector<Index> choose_hidden(Index samples, Index inputs, Index outputs, bool classification,
-                                 bool validation, std::vector<Decision>& decisions);
+                                 const Goal& goal, std::vector<Decision>& decisions);
 
 /// Method, options, targets. Preflight's rank, losses and memory limit are used where they exist.
 /// Throws UsageError for an eps or target loss that is no positive number.

@@ -354,7 +354,7 @@ TEST(RankWorkLimit, GrowsWithTheRunAndNeverStarvesASmallOne) {
 
 TEST(ChooseHidden, KeepsHalfAsManyParametersAsOutputs) {
   std::vector<Decision> decisions;
-  const auto hidden = choose_hidden(824, 8, 1, false, true, decisions);
+  const auto hidden = choose_hidden(824, 8, 1, false, {}, decisions);
   ASSERT_EQ(hidden.size(), 2U);
   const ProblemSize size = network_size(824, 8, hidden);
   EXPECT_LE(size.parameters, 412);
@@ -367,10 +367,19 @@ TEST(ChooseHidden, KeepsHalfAsManyParametersAsOutputs) {
 
 TEST(ChooseHidden, StaysSmallOnManyRowsAndDoesNotFailOnFew) {
   std::vector<Decision> decisions;
-  const auto many = choose_hidden(1000000, 4, 1, false, true, decisions);
+  const auto many = choose_hidden(1000000, 4, 1, false, {}, decisions);
   EXPECT_LE(network_size(1000000, 4, many).parameters, 600);
-  const auto few = choose_hidden(2, 10000, 1, false, false, decisions);
+  const auto few = choose_hidden(2, 10000, 1, false, {}, decisions);
   EXPECT_GE(few[0], 1);
+}
+
+TEST(ChooseHidden, GivesTheAdaptedFlowParametersToSpare) {
+  std::vector<Decision> decisions;
+  Goal goal;
+  goal.method = "adapted-flow";
+  const auto hidden = choose_hidden(50, 8, 1, false, goal, decisions);
+  EXPECT_GE(network_size(50, 8, hidden).parameters, 16 * 50);
+  EXPECT_LE(choose_hidden(1000000, 8, 1, false, goal, decisions)[0], 512);
 }
 
 // ---- properties

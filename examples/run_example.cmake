@@ -1,0 +1,12 @@
+# cmake -DPROGRAM=... -DEXPECTED=... -P run_example.cmake
+execute_process(COMMAND ${PROGRAM} RESULT_VARIABLE code OUTPUT_VARIABLE output)
+if(NOT code EQUAL 0)
+  message(FATAL_ERROR "${PROGRAM} ended with ${code}\n${output}")
+endif()
+message(STATUS "${output}")
+if(EXISTS ${EXPECTED})
+  file(READ ${EXPECTED} expected)
+  if(NOT output STREQUAL expected)
+    message(FATAL_ERROR "printed\n${output}\nexpected\n${expected}")
+  endif()
+endif()

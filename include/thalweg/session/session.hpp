@@ -1,0 +1,94 @@
+// The whole way of a run: preflight, plan, forecast, run, certificates, record. solve() goes it in
+// one call; the command line goes it in the steps below, with files and signals between them.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "thalweg/report/report.hpp"
+
+namespace thalweg {
+
+/// What a caller may know of a problem beyond what it computes.
+struct Subject {
+  ProblemSize size;                 ///< describe(problem), with the layers where it is a network
+  const Matrix* inputs = nullptr;   ///< (N, D) to look for conflicting rows; not owned; may be null
+  const Matrix* targets = nullptr;  ///< (N, Q) as the loss sees them; not owned; may be null
+  bool smooth = true;               ///< false: kinks are expected, the Taylor slope decides nothing
+};
+
+/// The size of a problem from its counts.
+ProblemSize describe(const CompositeObjective& problem);
+
+/// Everything preflight measures at x0. Throws RefusedError where loss or gradient is not finite
+/// there, or where the gradient disagrees with differences of values and `subject.smooth`.
+Preflight measure(const CompositeObjective& problem, const ConstVectorRef& x0,
+                  const Subject& subject, const Goal& goal, double memory_limit,
+                  std::uint64_t seed);
+
+/// Adds plan and forecast to a record that has a preflight. Throws RefusedError, naming a method
+/// that would fit, where the plan needs more memory than preflight allows.
+void add_plan(report::Record& record, const CompositeObjective& problem, const ConstVectorRef& x0,
+              const ProblemSize& size, const Goal& goal);
+
+/// What ends a run by its plan.
+struct StopOptions {
+  bool validated = false;      ///< rows are held back
+  std::int64_t patience = 20;  ///< evaluations without improvement on them
+};
+StopWhen stopping(const Goal& goal, const report::Record& record, const StopOptions& options);
+
+/// The outcome at the returned point, without metrics.
+report::OutcomeSection outcome_of(const Objective& problem, const Result& result);
+
+/// Which certificates are measured, and against which bounds.
+struct Claims {
+  bool global_minimum = false;
+  double lower_bound = 0;  ///< proved: of the loss, or forced by conflicting duplicates
+  double target = 0;       ///< allowed above it
+  double slack = 0;        ///< relative to target
+  bool first_order = true;
+  double eps = 0;  ///< on the gradient norm
+};
+
+/// Without a target loss a global minimum means this share of the loss at the start, and above a
+/// floor this share of the floor.
+inline constexpr double default_target_share = 1e-8;
+inline constexpr double default_floor_share = 1e-6;
+/// eps of first-order claims: this times max(1, gradient norm at the start).
+inline constexpr double default_eps_share = 1e-3;
+
+/// What a run may claim at its point, from what its record says.
+Claims claims_of(const report::Record& record, const Objective& objective, const Goal& goal,
+                 std::optional<double> eps);
+std::vector<Certificate> measure_claims(const Claims& claims, const Objective& objective,
+                                        const ConstVectorRef& x);
+/// Certificates of a finished run: the claims re-measured at the returned point, and the rate
+/// judged from the trace. A point that validation rows chose on the way claims nothing.
+std::vector<Certificate> certify(const CompositeObjective& problem, const Result& result,
+                                 const report::Record& record, const Goal& goal,
+                                 std::optional<double> eps, bool validated);
+
+struct SolveOptions {
+  std::optional<Subject> subject;  ///< default: counts only
+  std::uint64_t seed = 0;
+  double memory_limit = 0;  ///< bytes; 0: 80 % of what is free
+  StopOptions stop;
+  /// Loss on held-back data; see RunOptions::validation. Set it together with goal.validation.
+  std::function<double(const ConstVectorRef& x)> validation;
+  std::vector<Observer*> observers;  ///< not owned
+  const StopToken* stop_token = nullptr;
+};
+
+struct Solved {
+  Result result;          ///< the point and the trace
+  report::Record record;  ///< forecast beside outcome; report::to_text renders it
+};
+
+/// Measures, plans, forecasts, runs, certifies.
+Solved solve(const CompositeObjective& problem, const ConstVectorRef& x0, const Goal& goal = {},
+             const SolveOptions& options = {});
+
+}  // namespace thalweg

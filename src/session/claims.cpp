@@ -1,0 +1,62 @@
+#include <algorithm>
+#include <cmath>
+
+#include "thalweg/session/session.hpp"
+
+namespace thalweg {
+namespace {
+
+constexpr double adapted_flow_slack = 0.01;  // it lands on its flow time, not on the loss
+
+// A point that the validation rows chose on the way makes no claim about the training objective.
+bool chosen_by_validation(const Result& result) {
+  return result.reason.outcome == Outcome::early_stopped || result.best_step != result.steps;
+}
+
+}  // namespace
+
+Claims claims_of(const report::Record& record, const Objective& objective, const Goal& goal,
+                 std::optional<double> eps) {
+  const Preflight& preflight = *record.preflight;
+  Claims claims;
+  claims.eps = eps ? *eps
+                   : record.plan->gradient_tolerance.value_or(
+                         default_eps_share * std::max(1.0, preflight.initial_gradient_norm));
+  const double floor = preflight.rank ? preflight.rank->duplicate_floor : 0;
+  const bool bounded_below = std::isfinite(objective.lower_bound());
+  const bool overparametrized = record.problem->regime == "overparametrized";
+  claims.global_minimum = bounded_below && (overparametrized || goal.target_loss ||
+                                            record.forecast->claims_global_minimum);
+  claims.lower_bound = std::max(objective.lower_bound(), floor);
+  const double default_target =
+      floor > 0 ? default_floor_share * floor : default_target_share * preflight.initial_loss;
+  claims.target =
+      goal.target_loss ? *goal.target_loss : record.plan->target_loss.value_or(default_target);
+  // Who set out for a loss did not set out for a stationary point.
+  claims.first_order = !goal.target_loss && !record.plan->target_loss;
+  claims.slack = record.plan->method == "adapted-flow" ? adapted_flow_slack : 0;
+  return claims;
+}
+
+std::vector<Certificate> measure_claims(const Claims& claims, const Objective& objective,
+                                        const ConstVectorRef& x) {
+  std::vector<Certificate> certificates;
+  if (claims.global_minimum)
+    certificates.push_back(
+        certify_global_minimum(objective, x, claims.lower_bound, claims.target, claims.slack));
+  if (claims.first_order) certificates.push_back(certify_first_order(objective, x, claims.eps));
+  return certificates;
+}
+
+std::vector<Certificate> certify(const CompositeObjective& problem, const Result& result,
+                                 const report::Record& record, const Goal& goal,
+                                 std::optional<double> eps, bool validated) {
+  if (validated && chosen_by_validation(result)) return {};
+  auto certificates = measure_claims(claims_of(record, problem, goal, eps), problem, result.best);
+  const bool predicted = std::any_of(result.trace.begin(), result.trace.end(),
+                                     [](const StepRecord& r) { return r.predicted.has_value(); });
+  if (record.forecast->claims_rate || predicted) certificates.push_back(judge_rate(result.trace));
+  return certificates;
+}
+
+}  // namespace thalweg

@@ -1,0 +1,100 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "thalweg/core/error.hpp"
+#include "thalweg/linalg/blas.hpp"
+#include "thalweg/method/registry.hpp"
+#include "thalweg/session/session.hpp"
+
+namespace thalweg {
+namespace {
+
+double seconds_of(const std::function<void()>& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// Work per second, the best of a few repeats within a small share of a second.
+double rate_of(double flops, const std::function<void()>& work) {
+  double fastest = seconds_of(work), spent = fastest;
+  for (int repeat = 0; repeat < 20 && spent < 0.05; ++repeat) {
+    const double seconds = seconds_of(work);
+    spent += seconds;
+    fastest = std::min(fastest, seconds);
+  }
+  return flops / std::max(fastest, 1e-9);
+}
+
+double gradient_rate(const Objective& problem, const ProblemSize& size, const ConstVectorRef& x) {
+  const double flops = size.gradient_flops > 0 ? size.gradient_flops
+                                               : 6 * static_cast<double>(size.samples) *
+                                                     static_cast<double>(size.parameters);
+  Vector gradient(x.size());
+  return rate_of(flops, [&] { problem.value_and_gradient(x, gradient); });
+}
+
+double dense_rate() {
+  constexpr Index n = 384;
+  const Matrix a = Matrix::Constant(n, n, 0.5);
+  Matrix c = Matrix::Zero(n, n);
+  return rate_of(2.0 * n * n * n,
+                 [&] { linalg::gemm(1, linalg::Op::none, a, linalg::Op::transpose, a, 0, c); });
+}
+
+void refuse_wrong_gradient(const GradientCheck& check, bool smooth) {
+  if (check.passed || !smooth) return;
+  throw RefusedError(
+      fmt::format("the gradient disagrees with differences of values (Taylor slope {:.2f}, not 2)",
+                  check.slope.value_or(0)),
+      "correct it, or say that the problem is not smooth (--force)");
+}
+
+}  // namespace
+
+ProblemSize describe(const CompositeObjective& problem) {
+  ProblemSize size;
+  size.samples = problem.sample_count();
+  size.outputs_per_sample = problem.loss().outputs_per_sample();
+  size.parameters = problem.dimension();
+  return size;
+}
+
+Preflight measure(const CompositeObjective& problem, const ConstVectorRef& x0,
+                  const Subject& subject, const Goal& goal, double memory_limit,
+                  std::uint64_t seed) {
+  Preflight preflight;
+  preflight.memory.limit = memory_limit;
+  Vector gradient(x0.size());
+  preflight.initial_loss = problem.value_and_gradient(x0, gradient);
+  preflight.initial_gradient_norm = gradient.norm();
+  if (!std::isfinite(preflight.initial_loss) || !gradient.allFinite())
+    throw RefusedError("the loss at the start parameters is not a finite number",
+                       "give other start parameters with --init or --seed");
+  preflight.gradient_check = check_gradient(problem, x0, seed);
+  refuse_wrong_gradient(preflight.gradient_check, subject.smooth);
+  RankOptions options;
+  options.memory_limit = memory_limit;
+  options.max_flops = rank_work_limit(subject.size, goal);
+  options.inputs = subject.inputs;
+  options.targets = subject.targets;
+  preflight.rank = measure_rank(problem, x0, options);
+  return preflight;
+}
+
+void add_plan(report::Record& record, const CompositeObjective& problem, const ConstVectorRef& x0,
+              const ProblemSize& size, const Goal& goal) {
+  Plan plan = make_plan(size, *record.preflight, goal);
+  plan.options = find_method(plan.method).used_options(plan.options);
+  const StepCost cost = step_cost(plan.method, plan.options, size);
+  refuse_too_large(plan.method, cost, record.preflight->memory.limit, size);
+  record.preflight->memory.bytes = cost.bytes;
+  record.forecast =
+      make_forecast(size, *record.preflight, plan, gradient_rate(problem, size, x0), dense_rate());
+  record.plan = std::move(plan);
+}
+
+}  // namespace thalweg

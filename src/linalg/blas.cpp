@@ -180,10 +180,10 @@ void syrk(double alpha, Op op_a, const ConstMatrixRef& a, double beta, MatrixRef
 }
 
 bool cholesky_in_place(MatrixRef a) {
-  constexpr Index tile = 192;
+  constexpr Index tile = 256, fewest_tiles = 3;  // fewer: LAPACK's own blocking is faster
   require_shapes(a.rows() == a.cols(), "cholesky_in_place");
   const BlasScope scope;
-  if (a.rows() < 2 * tile) return kernel::cholesky(a);
+  if (a.rows() < fewest_tiles * tile) return kernel::cholesky(a);
   return TiledCholesky(a, tile).factorize(team_size(volume(a.rows(), a.rows(), a.rows()) / 3));
 }
 

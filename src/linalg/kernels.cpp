@@ -52,6 +52,7 @@ void gemm(double alpha, Op op_a, const ConstMatrixRef& a, Op op_b, const ConstMa
     c.setZero();
   else if (beta != 1)
     c *= beta;
+  if (a.size() == 0 || b.size() == 0) return;  // Eigen's kernels do not take empty matrices
   if (op_a == Op::none && op_b == Op::none)
     c.noalias() += alpha * a * b;
   else if (op_a == Op::none)
@@ -68,6 +69,7 @@ void syrk(double alpha, Op op_a, const ConstMatrixRef& a, double beta, MatrixRef
     lower.setZero();
   else if (beta != 1)
     lower *= beta;
+  if (a.size() == 0) return;
   auto symmetric = c.selfadjointView<Eigen::Lower>();
   if (op_a == Op::none)
     symmetric.rankUpdate(a, alpha);

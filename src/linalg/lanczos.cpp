@@ -115,7 +115,8 @@ RitzPair search(const Product& a, Index n, Extreme which, double tolerance, int 
 
 RitzPair extreme_eigenpair(const Product& a, Index n, Extreme which, double tolerance,
                            int max_products, RandomStream& random) {
-  RitzPair pair = search(a, n, which, tolerance, max_products - 1, random);
+  RitzPair pair;
+  if (n > 0) pair = search(a, n, which, tolerance, max_products - 1, random);
   if (pair.vector.size() == 0) {
     pair.value = pair.residual = std::numeric_limits<double>::quiet_NaN();
     return pair;

@@ -24,7 +24,8 @@ struct CgResult {
       true;  ///< false: a direction of nonpositive curvature was met; x is the last good iterate
 };
 
-/// From x = 0. `precondition` applies an approximation of A^-1; empty means none.
+/// From x = 0: one product, one application of `precondition` and 10 n flops per iteration.
+/// `precondition` applies an approximation of A^-1; empty means none.
 CgResult conjugate_gradient(const Product& a, const ConstVectorRef& b, const Product& precondition,
                             const CgOptions& options);
 

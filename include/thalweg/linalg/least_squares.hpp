@@ -8,7 +8,9 @@ namespace thalweg::linalg {
 
 /// Thin singular value decomposition J = U diag(s) V', k = min(m, n).
 /// Computed by LAPACK's dgesdd (or Eigen's BDCSVD) after a QR of the longer side when that is
-/// cheaper.
+/// cheaper. About 6 max(m, n) k^2 + 20 k^3 flops, on one thread, at a tenth (long shapes) to
+/// a half of the rate of gemm; memory 2 m n.
+/// Singular values are accurate to about eps * s_0 each, absolutely.
 class ThinSvd {
  public:
   explicit ThinSvd(
@@ -32,8 +34,10 @@ class ThinSvd {
   bool ok_;
 };
 
-/// Solves min |J d + r|^2 + |D d|^2 for m >= n or m < n by a QR factorization of [J; D] (D
-/// diagonal, positive). The tall path is Householder QR with column pivoting where D is zero.
+/// Solves min |J d + r|^2 + |D d|^2 for J (m, n), r (m) and a diagonal D given as d (n), entries >=
+/// 0, from a QR factorization of J stacked with D: backward stable, the condition of J is not
+/// squared. Zeros in D: column pivoting, and the solution of minimum norm where the rank is short.
+/// Flops: 2 (m + n) n^2 for m >= n; 2 (m + n) m^2 for m < n. NaN in, NaN out.
 Vector damped_least_squares(const ConstMatrixRef& j, const ConstVectorRef& r,
                             const ConstVectorRef& d);
 

@@ -126,7 +126,7 @@ RC_GTEST_FIXTURE_PROP(Blas, CholeskyGivesTheMatrixBack, ()) {
 
 TEST_F(Blas, LargeCholeskyAgreesWithEigen) {
   RandomStream random(3, "cholesky");
-  for (const Index n : {383, 384, 385, 700, 1001}) {
+  for (const Index n : {767, 768, 769, 1001}) {
     const Matrix root = random_matrix(n, n, random);
     const Matrix a = root * root.transpose() + static_cast<double>(n) * Matrix::Identity(n, n);
     const Matrix expected = Eigen::LLT<Matrix>(a).matrixL();

@@ -60,8 +60,9 @@ void mend_kernel_choice() {}
 
 #endif
 
-// Below this a second thread costs more than it brings, above all beside other load.
-[[maybe_unused]] constexpr double serial_flops = 4e7;
+// A few milliseconds of work: below, waiting for a second thread that other load keeps off its core
+// costs more than the thread brings.
+[[maybe_unused]] constexpr double serial_flops = 2e8;
 
 }  // namespace
 

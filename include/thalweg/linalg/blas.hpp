@@ -3,7 +3,7 @@
 //
 // Threads: a large result is cut into tiles, each computed by one of threads() threads in a fixed
 // order, so that results repeat bit for bit (those of cholesky_in_place for every number of
-// threads). Small problems (below 4e7 flops) and calls from inside a parallel region use one
+// threads). Small problems (below 2e8 flops) and calls from inside a parallel region use one
 // thread: a two-threaded call on a small problem can be far slower beside other load.
 //
 // Each function throws UsageError where shapes do not fit.

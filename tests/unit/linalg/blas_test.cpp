@@ -67,7 +67,7 @@ RC_GTEST_FIXTURE_PROP(Blas, SyrkAgreesWithEigenAndLeavesTheUpperTriangle, ()) {
 // Sizes that are cut into tiles, with every combination of transposes.
 TEST_F(Blas, LargeProductsAgreeWithEigen) {
   RandomStream random(1, "large");
-  const Index m = 523, n = 401, k = 333;
+  const Index m = 723, n = 601, k = 433;
   const Matrix a = random_matrix(m, k, random), b = random_matrix(k, n, random);
   const Matrix product = a * b, square = a * a.transpose();
   for (const int count : {1, 2, 3}) {
@@ -222,7 +222,7 @@ TEST_F(Blas, LeavesTheThreadSettingAlone) {
 
 TEST_F(Blas, GivesTheSameInsideAParallelRegion) {
   RandomStream random(6, "nested");
-  const Index n = 450;
+  const Index n = 500;
   const Matrix a = random_matrix(n, n, random);
   set_threads(1);
   Matrix expected(n, n);

@@ -11,7 +11,7 @@ namespace thalweg {
 namespace plan {
 namespace {
 
-constexpr double default_eps = 1e-3;           // of first-order targets, CONTRACT: * max(1, |g0|)
+constexpr double default_eps = 1e-3;           // of first-order targets: * max(1, |g0|)
 constexpr double descent_eps = 1e-8;           // gd where the point itself is wanted
 constexpr double interpolation_share = 1e-8;   // default target where every value can be reached
 constexpr double classification_limit = 1500;  // parameters an exact step on labels is worth

@@ -6,9 +6,8 @@
 //
 //   J v         one output:  sum_l rowsum(B_l o (A_l V_l'));    several: forward mode
 //   J'u         one output:  layer l gets (diag(u) B_l)' A_l;   several: back-propagation
-//   J J'        block (q, p) = sum_l (A_l A_l') o (B_lq B_lp'), tile by tile network_gram.cpp J'S'S
-//   J     sums of outer products (b b') (x) (a a') as one matrix product per
-//               pair of layers                                                   network_normal.cpp
+//   J J'        block (q, p) = sum_l (A_l A_l') o (B_lq B_lp'), tile by tile    network_gram.cpp
+//   J'S'S J     sums of outer products (b b') (x) (a a') as matrix products     network_normal.cpp
 //
 // With several outputs neither J v nor J'u touches the sensitivities, which would cost Q backward
 // passes; so each result has the same bits whatever was computed before.
@@ -32,8 +31,9 @@ struct NetworkWorkspace {
   std::vector<Matrix> activations;    ///< per hidden layer: inputs of the next layer (N, out + 1)
   std::vector<Matrix> derivatives;    ///< per hidden layer: c phi'(z) (N, out), c of the next layer
   std::vector<Matrix> sensitivities;  ///< per hidden layer: B, output by output (N, out * Q)
-  /// Of network_normal.cpp: U and V, their product as computed and as V'U, B~ of all layers.
-  Vector unit_products, input_products, normal_product, normal_block;
+  /// Of network_normal.cpp: U and V, their product as computed and as V'U, rows of J, B~ of all
+  /// layers.
+  Vector unit_products, input_products, normal_product, normal_block, jacobian_rows;
   std::vector<Matrix> weighted_sensitivities;
 };
 
@@ -128,11 +128,21 @@ class NetworkLinearization final : public Linearization {
   static std::pair<Range, Range> tile_pair(Index number, Index samples);
 
   /// B~ of all layers on `rows` samples from `first` on, output by output (rows, out * Q).
-  const std::vector<Matrix>& weighted_sensitivities(const Matrix& root, Index first,
-                                                    Index rows) const;
-  /// Adds the contribution of the samples of b, which start at `first`, to block (l, k), k <= l.
-  void add_normal_block(std::size_t l, std::size_t k, const std::vector<Matrix>& b, Index first,
-                        MatrixRef h) const;
+  std::vector<ConstMatrixRef> weighted_sensitivities(const Matrix& root, Index first,
+                                                     Index rows) const;
+  /// Layer l with its parameters at their place in an order with the output layer first, and h
+  /// brought back from that order.
+  Layer output_first(std::size_t l) const;
+  void restore_order(MatrixRef h) const;
+  /// Adds the contribution of the samples of b, which start at `first`, to block (l, k) of h; in
+  /// the order with the output layer first, k is not after l.
+  void add_normal_block(std::size_t l, std::size_t k, const std::vector<ConstMatrixRef>& b,
+                        Index first, MatrixRef h) const;
+  /// With one output: the same for all blocks of two different layers, and for the output layer.
+  void add_unequal_layers(const std::vector<ConstMatrixRef>& b, Index first, MatrixRef h) const;
+  /// Columns of J that belong to one unit, from the inputs and sensitivities of its layer.
+  static void form_unit_rows(const Layer& at, const ConstMatrixRef& a, const ConstMatrixRef& b,
+                             Index unit, MatrixMap j);
   static void scatter_diagonal(const Layer& at, const MatrixMap& c, MatrixRef h);
   static void scatter(const Layer& at, const Layer& before, const MatrixMap& c, MatrixRef h);
 

@@ -1,12 +1,18 @@
-// H = J' S' S J of a network in Khatri-Rao form. With B~_q = sum_p S_qp B_p the block of two layers
-// l, k is
+// H = J' S' S J of a network, J never formed whole. With B~_q = sum_p S_qp B_p the block of two
+// layers l, k is
 //
 //   sum over samples of (sum_q b~_lq b~_kq') (x) (a_l a_k'),
 //
-// which is one matrix product V' U: a column of U holds sum_q b~_lqo b~_kqo' of all samples for one
-// pair (o, o'), a column of V holds a_li a_ki' for one pair (i, i'). For l = k only the pairs with
-// first >= second are formed, which saves half of the work of a rank-k update of J. The cost of the
-// product does not depend on Q.
+// which is one matrix product V' U, the Khatri-Rao form: a column of U holds sum_q b~_lqo b~_kqo'
+// of all samples for one pair (o, o'), a column of V holds a_li a_ki' for one pair (i, i'). For l =
+// k only the pairs with first >= second are formed, which saves half of the work of a rank-k update
+// of J. The cost of the product does not depend on Q.
+//
+// With one output the blocks l != k cost as much by rows of J, which need fewer columns formed and
+// make one product per layer, with all layers before it. So they are computed that way.
+//
+// While the sums are formed the output layer comes first in H: its few rows then lengthen the
+// products of the other layers instead of making thin ones.
 
 #include <algorithm>
 
@@ -35,25 +41,24 @@ struct ColumnPairs {
 
 // Products of columns of x and y, summed over `terms` groups of columns, for every pair whose
 // second number is s; `rows` samples from `row` on.
-void pair_products(const Matrix& x, const Matrix& y, Index row, Index rows, Index terms,
-                   const ColumnPairs& pairs, Index s, MatrixMap to) {
+void pair_products(const ConstMatrixRef& x, const ConstMatrixRef& y, Index row, Index rows,
+                   Index terms, const ColumnPairs& pairs, Index s, MatrixMap to) {
   const Index lowest = pairs.lowest(s);
   double* products = to.col(pairs.start(s)).data();
   for (Index term = 0; term < terms; ++term) {
     const double* left = x.col(term * pairs.first + lowest).data() + row;
     const double* right = y.col(term * pairs.second + s).data() + row;
     const auto kernel = term == 0 ? kernels::multiply_columns : kernels::multiply_add_columns;
-    kernel(left, x.rows(), right, products, to.rows(), rows, pairs.first - lowest);
+    kernel(left, x.outerStride(), right, products, to.rows(), rows, pairs.first - lowest);
   }
 }
 
 constexpr Index budget = Index{1} << 23;  // entries of a bounded buffer: 64 MB
 
-// Samples per matrix product: its operands stay in the second-level cache where they are formed.
-Index product_depth(Index columns) {
-  constexpr Index cached = Index{1} << 18;
-  return std::clamp(cached / columns / 16 * 16, Index{128}, Index{256});
-}
+// Samples per matrix product. Fewer: the BLAS returns to the result too often. More: the operands
+// no longer stay in the second-level cache where they are formed. Between 128 and 256 it hardly
+// counts.
+constexpr Index product_depth = 224;
 
 // Memory that only grows.
 MatrixMap reserve(Vector& buffer, Index rows, Index cols) {
@@ -63,18 +68,28 @@ MatrixMap reserve(Vector& buffer, Index rows, Index cols) {
 
 }  // namespace
 
-const std::vector<Matrix>& NetworkLinearization::weighted_sensitivities(const Matrix& root,
-                                                                        Index first,
-                                                                        Index rows) const {
+std::vector<ConstMatrixRef> NetworkLinearization::weighted_sensitivities(const Matrix& root,
+                                                                         Index first,
+                                                                         Index rows) const {
   const Index outputs = bound_->outputs();
   const std::size_t last = layers().last();
+  const bool stored = outputs == 1 && root.size() == 0;  // B~ is B
   if (outputs == 1) sensitivities();
   std::vector<Matrix>& b = workspace_->weighted_sensitivities;
   b.resize(layers().count());
-  for (std::size_t l = 0; l <= last; ++l) b[l].resize(rows, layer(l).out * outputs);
+  for (std::size_t l = stored ? last : 0; l <= last; ++l) b[l].resize(rows, layer(l).out * outputs);
   b[last].setZero();
   for (Index q = 0; q < outputs; ++q)
     b[last].col(q * outputs + q).setConstant(layers().output_scale);
+
+  std::vector<ConstMatrixRef> weighted;
+  for (std::size_t l = 0; l <= last; ++l) {
+    if (stored && l < last)
+      weighted.emplace_back(workspace_->sensitivities[l].middleRows(first, rows));
+    else
+      weighted.emplace_back(b[l]);
+  }
+  if (stored) return weighted;
 
   const SampleBlocks blocks(rows, layers().widest());
   [[maybe_unused]] const int team = team_size(layers().pass_flops(rows * outputs), blocks.count());
@@ -99,16 +114,77 @@ const std::vector<Matrix>& NetworkLinearization::weighted_sensitivities(const Ma
               plain.middleCols(p * width, width);
     }
   }
-  return b;
+  return weighted;
+}
+
+Layer NetworkLinearization::output_first(std::size_t l) const {
+  Layer moved = layer(l);
+  moved.first = l == layers().last() ? 0 : moved.first + layers().all.back().parameter_count();
+  return moved;
+}
+
+void NetworkLinearization::restore_order(MatrixRef h) const {
+  const Index n = h.rows(), size = layers().all.back().parameter_count(), hidden = n - size;
+  const Matrix output_columns = h.leftCols(size);
+  for (Index j = 0; j < hidden; ++j) {
+    double* column = h.col(j).data();
+    const double* from = h.col(size + j).data() + size;
+    std::copy(from + j, from + hidden, column + j);
+    for (Index i = 0; i < size; ++i) column[hidden + i] = output_columns(size + j, i);
+  }
+  h.bottomRightCorner(size, size).triangularView<Eigen::Lower>() = output_columns.topRows(size);
+}
+
+void NetworkLinearization::form_unit_rows(const Layer& at, const ConstMatrixRef& a,
+                                          const ConstMatrixRef& b, Index unit, MatrixMap j) {
+  const Index rows = b.rows();
+  const double* sensitivity = b.col(unit).data();
+  kernels::multiply_columns(a.data(), a.outerStride(), sensitivity,
+                            j.col(at.first + unit * at.in).data(), j.rows(), rows, at.in);
+  j.col(at.first_bias() + unit).head(rows) = b.col(unit);
+}
+
+void NetworkLinearization::add_unequal_layers(const std::vector<ConstMatrixRef>& b, Index first,
+                                              MatrixRef h) const {
+  const Index rows = b.front().rows(), depth = std::min(rows, product_depth);
+  MatrixMap j = reserve(workspace_->jacobian_rows, depth, h.cols());
+  const Layer output = output_first(layers().last());
+  const double flops = static_cast<double>(rows) * static_cast<double>(h.size());
+  [[maybe_unused]] const int team = team_size(flops, threads());
+#pragma omp parallel num_threads(team)
+  for (Index row = 0; row < rows; row += depth) {
+    const Index count = std::min(depth, rows - row);
+    for (std::size_t l = 0; l < layers().count(); ++l) {
+#pragma omp for schedule(static) nowait
+      for (Index unit = 0; unit < layer(l).out; ++unit)
+        form_unit_rows(output_first(l), inputs_of(l).middleRows(first + row, count),
+                       b[l].middleRows(row, count), unit, j);
+    }
+#pragma omp barrier
+    // Each thread owns a range of rows of every block, over all samples.
+#pragma omp for schedule(static, 1)
+    for (int part = 0; part < team; ++part) {
+      for (std::size_t l = 0; l < layers().last(); ++l) {
+        const Layer at = output_first(l);
+        const Index begin = at.first + at.parameter_count() * part / team;
+        const Index end = at.first + at.parameter_count() * (part + 1) / team;
+        linalg::gemm(1, Op::transpose, j.block(0, begin, count, end - begin), Op::none,
+                     j.topLeftCorner(count, at.first), 1, h.block(begin, 0, end - begin, at.first));
+      }
+      if (part == 0)
+        linalg::syrk(1, Op::transpose, j.topLeftCorner(count, output.parameter_count()), 1,
+                     h.topLeftCorner(output.parameter_count(), output.parameter_count()));
+    }
+  }
 }
 
 void NetworkLinearization::add_normal_block(std::size_t l, std::size_t k,
-                                            const std::vector<Matrix>& b, Index first,
+                                            const std::vector<ConstMatrixRef>& b, Index first,
                                             MatrixRef h) const {
   const Index rows = b[l].rows();
   const ColumnPairs units{layer(l).out, layer(k).out, l == k};
   const ColumnPairs inputs{layer(l).in + 1, layer(k).in + 1, l == k};
-  const Index depth = std::min(rows, product_depth(units.count() + inputs.count()));
+  const Index depth = std::min(rows, product_depth);
   MatrixMap u = reserve(workspace_->unit_products, depth, units.count());
   MatrixMap v = reserve(workspace_->input_products, depth, inputs.count());
   // The longer side makes the rows of the product: a fifth faster than the other way around.
@@ -142,9 +218,9 @@ void NetworkLinearization::add_normal_block(std::size_t l, std::size_t k,
     c = product.transpose();
   }
   if (l == k)
-    scatter_diagonal(layer(l), c, h);
+    scatter_diagonal(output_first(l), c, h);
   else
-    scatter(layer(l), layer(k), c, h);
+    scatter(output_first(l), output_first(k), c, h);
 }
 
 void NetworkLinearization::scatter_diagonal(const Layer& at, const MatrixMap& c, MatrixRef h) {
@@ -188,10 +264,20 @@ void NetworkLinearization::normal(const Matrix& root, MatrixRef h) const {
   const Index per_sample = (layers().hidden_units() + bound_->outputs()) * bound_->outputs();
   const Index chunk = std::clamp(budget / per_sample, Index{1}, samples());
   for (Index first = 0; first < samples(); first += chunk) {
-    const auto& b = weighted_sensitivities(root, first, std::min(chunk, samples() - first));
-    for (std::size_t l = 0; l < layers().count(); ++l)
+    const auto b = weighted_sensitivities(root, first, std::min(chunk, samples() - first));
+    const std::size_t last = layers().last();
+    if (bound_->outputs() == 1) {
+      add_unequal_layers(b, first, h);
+      for (std::size_t l = 0; l < last; ++l) add_normal_block(l, l, b, first, h);
+      continue;
+    }
+    add_normal_block(last, last, b, first, h);
+    for (std::size_t l = 0; l < last; ++l) {
+      add_normal_block(l, last, b, first, h);
       for (std::size_t k = 0; k <= l; ++k) add_normal_block(l, k, b, first, h);
+    }
   }
+  restore_order(h);
 }
 
 double NetworkLinearization::normal_flops() const {

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <ctime>
 #include <sstream>
 
 #include "thalweg/core/error.hpp"
 #include "thalweg/core/random.hpp"
+#include "thalweg/core/threads.hpp"
 #include "thalweg/linalg/blas.hpp"
 
 namespace thalweg::bench {
@@ -46,6 +48,11 @@ std::vector<Index> Options::numbers(const std::string& name) const {
 }
 
 double seconds_of(const std::function<void()>& work) {
+  if (threads() == 1) {
+    const std::clock_t start = std::clock();
+    work();
+    return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  }
   const auto start = std::chrono::steady_clock::now();
   work();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

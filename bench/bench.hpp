@@ -26,7 +26,9 @@ class Options {
   std::map<std::string, std::string> values_;
 };
 
-double seconds_of(const std::function<void()>& work);  ///< wall clock
+/// With one thread the processor time of this process, in which other load of the machine does not
+/// count; with several the wall clock.
+double seconds_of(const std::function<void()>& work);
 double median(std::vector<double> values);
 
 /// Repeats worth taking of rounds that last `seconds`: about four seconds in all, 5 to 100 rounds.

@@ -10,21 +10,22 @@ THALWEG_VECTOR_CLONES void multiply_add(const double* x, const double* y, double
   for (Index i = 0; i < count; ++i) sum[i] += x[i] * y[i];
 }
 
-THALWEG_VECTOR_CLONES void multiply_columns(const double* x, Index x_stride, const double* y,
+THALWEG_VECTOR_CLONES void multiply_columns(const double* x, Index x_stride, Index x_term,
+                                            const double* y, Index y_term, Index terms,
                                             double* products, Index stride, Index rows,
                                             Index columns) {
+  // A column of products stays in the first-level cache while its terms are added.
   for (Index c = 0; c < columns; ++c) {
+    double* sum = products + c * stride;
+    const double* left = x + c * x_stride;
 #pragma GCC ivdep
-    for (Index i = 0; i < rows; ++i) products[c * stride + i] = x[c * x_stride + i] * y[i];
-  }
-}
-
-THALWEG_VECTOR_CLONES void multiply_add_columns(const double* x, Index x_stride, const double* y,
-                                                double* products, Index stride, Index rows,
-                                                Index columns) {
-  for (Index c = 0; c < columns; ++c) {
+    for (Index i = 0; i < rows; ++i) sum[i] = left[i] * y[i];
+    for (Index term = 1; term < terms; ++term) {
+      const double* x_here = left + term * x_term;
+      const double* y_here = y + term * y_term;
 #pragma GCC ivdep
-    for (Index i = 0; i < rows; ++i) products[c * stride + i] += x[c * x_stride + i] * y[i];
+      for (Index i = 0; i < rows; ++i) sum[i] += x_here[i] * y_here[i];
+    }
   }
 }
 

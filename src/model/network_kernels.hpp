@@ -7,11 +7,9 @@ namespace thalweg::kernels {
 
 void multiply_add(const double* x, const double* y, double* sum, Index count);  ///< sum += x o y
 
-/// Column c of products (rows, columns) becomes column c of x o y, or has it added to it. Strides
-/// are distances of columns.
-void multiply_columns(const double* x, Index x_stride, const double* y, double* products,
-                      Index stride, Index rows, Index columns);
-void multiply_add_columns(const double* x, Index x_stride, const double* y, double* products,
-                          Index stride, Index rows, Index columns);
+/// Column c of products (rows, columns) becomes the sum over the terms of column c of x times y,
+/// entry by entry. Strides are distances of columns, x_term and y_term those of the terms.
+void multiply_columns(const double* x, Index x_stride, Index x_term, const double* y, Index y_term,
+                      Index terms, double* products, Index stride, Index rows, Index columns);
 
 }  // namespace thalweg::kernels

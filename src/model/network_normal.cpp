@@ -44,13 +44,10 @@ struct ColumnPairs {
 void pair_products(const ConstMatrixRef& x, const ConstMatrixRef& y, Index row, Index rows,
                    Index terms, const ColumnPairs& pairs, Index s, MatrixMap to) {
   const Index lowest = pairs.lowest(s);
-  double* products = to.col(pairs.start(s)).data();
-  for (Index term = 0; term < terms; ++term) {
-    const double* left = x.col(term * pairs.first + lowest).data() + row;
-    const double* right = y.col(term * pairs.second + s).data() + row;
-    const auto kernel = term == 0 ? kernels::multiply_columns : kernels::multiply_add_columns;
-    kernel(left, x.outerStride(), right, products, to.rows(), rows, pairs.first - lowest);
-  }
+  kernels::multiply_columns(x.col(lowest).data() + row, x.outerStride(),
+                            pairs.first * x.outerStride(), y.col(s).data() + row,
+                            pairs.second * y.outerStride(), terms, to.col(pairs.start(s)).data(),
+                            to.rows(), rows, pairs.first - lowest);
 }
 
 constexpr Index budget = Index{1} << 23;  // entries of a bounded buffer: 64 MB
@@ -138,8 +135,7 @@ void NetworkLinearization::restore_order(MatrixRef h) const {
 void NetworkLinearization::form_unit_rows(const Layer& at, const ConstMatrixRef& a,
                                           const ConstMatrixRef& b, Index unit, MatrixMap j) {
   const Index rows = b.rows();
-  const double* sensitivity = b.col(unit).data();
-  kernels::multiply_columns(a.data(), a.outerStride(), sensitivity,
+  kernels::multiply_columns(a.data(), a.outerStride(), 0, b.col(unit).data(), 0, 1,
                             j.col(at.first + unit * at.in).data(), j.rows(), rows, at.in);
   j.col(at.first_bias() + unit).head(rows) = b.col(unit);
 }

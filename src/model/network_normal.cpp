@@ -52,10 +52,9 @@ void pair_products(const ConstMatrixRef& x, const ConstMatrixRef& y, Index row, 
 
 constexpr Index budget = Index{1} << 23;  // entries of a bounded buffer: 64 MB
 
-// Samples per matrix product. Fewer: the BLAS returns to the result too often. More: the operands
-// no longer stay in the second-level cache where they are formed. Between 128 and 256 it hardly
-// counts.
-constexpr Index product_depth = 224;
+// Samples per matrix product. Up to 256 the length hardly counts on a quiet machine; short ones
+// leave their operands in the second-level cache even where other load takes a part of it.
+constexpr Index product_depth = 128;
 
 // Memory that only grows.
 MatrixMap reserve(Vector& buffer, Index rows, Index cols) {

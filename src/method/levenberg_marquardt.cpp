@@ -39,6 +39,9 @@ constexpr int most_halvings = 60;
 // A system that cannot be solved with this damping never will.
 constexpr double largest_damping = 1e200;
 
+constexpr const char* unsolved_advice =
+    "the damped system is numerically singular: raise the damping, or use solver=svd";
+
 // Whether adding d changes x by less than the rounding of its length.
 bool is_negligible(const Vector& d, const Vector& x) {
   return d.norm() <= std::numeric_limits<double>::epsilon() * x.norm();
@@ -189,16 +192,22 @@ StepRecord LevenbergMarquardt::advance(const CompositeObjective& problem,
   record.damping = trial.damping;
   if (std::isfinite(trial.search.gain_ratio)) record.gain_ratio = trial.search.gain_ratio;
   record.evaluations = trial.search.evaluations;
-  if (!record.accepted && exhausted(state, trial)) record.halt = detail::give_up(*state.model);
+  if (!record.accepted && exhausted(state, trial)) {
+    record.halt = detail::give_up(*state.model);
+    if (!trial.step.solved && record.halt->outcome == Outcome::stalled)
+      record.halt->advice = unsolved_advice;
+  }
   return record;
 }
 
-// Whether a rejected trial cannot be shortened any further.
+// Whether a rejected trial cannot be shortened, nor an unsolved system damped, any further.
 bool LevenbergMarquardt::exhausted(const LevenbergMarquardtState& state, const Trial& trial) const {
-  if (!trial.step.solved) return !(state.damping < largest_damping);
-  if (trial.step.predicted_decrease() <= state.model->rounding()) return true;
+  const ModelStep& step = trial.step;
+  if (step.solved && step.predicted_decrease() <= state.model->rounding()) return true;
   switch (options_.damping) {
-    case Damping::gain_ratio: return is_negligible(trial.step.direction, state.x);
+    case Damping::gain_ratio:
+      return step.solved ? is_negligible(step.direction, state.x)
+                         : !(state.damping < largest_damping);
     case Damping::smallest_eigenvalue: return state.ratio > largest_ratio;
     case Damping::fixed: return true;
   }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <Eigen/Dense>
+#include <algorithm>
 #include <cmath>
 
 #include "thalweg/core/random.hpp"
@@ -165,6 +166,58 @@ TEST(LevenbergMarquardt, HaltsConvergedAtAMinimumWithItsNumbers) {
   EXPECT_EQ(result.reason.criterion, "relative-reduction");
   EXPECT_LE(result.reason.measured.value(), result.reason.threshold.value());
   EXPECT_LT(result.reason.threshold.value(), 1e-10);
+}
+
+// Two equal rows with different targets: J J' is singular.
+Fit duplicate_rows() {
+  const Fit fit = network_fit(3, 12);
+  RandomStream random(5, "duplicate-rows");
+  Matrix inputs = random.normal_vector(12).reshaped(6, 2);
+  inputs.row(5) = inputs.row(0);
+  const Matrix targets = random.normal_vector(6);
+  const Network network({.inputs = 2, .hidden = {12}, .outputs = 1});
+  return {std::make_shared<CompositeObjective>(network.on(inputs),
+                                               std::make_shared<SquaredLoss>(targets)),
+          fit.start};
+}
+
+TEST(LevenbergMarquardt, ASystemThatAFixedDampingCannotSolveEndsTheRunAtOnce) {
+  const Options options{
+      .damping = Damping::fixed, .damping_ratio = 1e-17, .solver = StepSolver::dual};
+  const Result result = solve(duplicate_rows(), options, 200);
+  EXPECT_EQ(result.reason.outcome, Outcome::stalled);
+  EXPECT_NE(result.reason.advice.find("damping"), std::string::npos) << result.reason.advice;
+  EXPECT_FALSE(result.trace.back().accepted);
+  // The rejected step that ends the run is the only one.
+  const auto rejected = std::count_if(result.trace.begin(), result.trace.end(),
+                                      [](const StepRecord& record) { return !record.accepted; });
+  EXPECT_EQ(rejected, 1);
+}
+
+// y = 1e-200 x: the gradient is a number, but J J' underflows to zero, and with it every damping
+// that is a multiple of its smallest eigenvalue.
+class FaintModel final : public OutputModel {
+ public:
+  Index parameter_count() const override { return 1; }
+  Index output_count() const override { return 1; }
+  void outputs(const ConstVectorRef& x, VectorRef y) const override { y = slope * x; }
+  std::unique_ptr<Linearization> linearize(const ConstVectorRef& x) const override {
+    return std::make_unique<DenseLinearization>(slope * x, Matrix::Constant(1, 1, slope));
+  }
+
+ private:
+  static constexpr double slope = 1e-200;
+};
+
+TEST(LevenbergMarquardt, ARatioThatSolvesNothingIsNotRaisedForEver) {
+  const Fit fit{std::make_shared<CompositeObjective>(
+                    std::make_shared<FaintModel>(),
+                    std::make_shared<SquaredLoss>(Matrix::Constant(1, 1, 1.0))),
+                Vector::Zero(1)};
+  const Options options{.damping = Damping::smallest_eigenvalue, .solver = StepSolver::dual};
+  const Result result = solve(fit, options, 200);
+  EXPECT_EQ(result.reason.outcome, Outcome::stalled);
+  EXPECT_LE(result.steps, 30);  // rho rises fourfold from 1 to 1e16
 }
 
 TEST(LevenbergMarquardt, ColumnScalingMakesUnitsOfTheParametersIrrelevant) {

@@ -146,10 +146,13 @@ std::string location_of(std::string_view bytes, std::size_t offset, char delimit
                         const std::string& source) {
   Index row = 1, column = 1;
   bool quoted = false;
+  char previous = '\0';
   for (const char c : bytes.substr(0, offset)) {
     if (c == '"') quoted = !quoted;
-    if (quoted) continue;
-    if (c == '\n') {
+    const bool ends_with_previous = c == '\n' && previous == '\r';  // CRLF is one line end
+    previous = c;
+    if (quoted || ends_with_previous) continue;
+    if (ends_line(c)) {
       ++row;
       column = 1;
     } else if (c == delimiter) {

@@ -192,6 +192,8 @@ TEST(CsvErrors, Encoding) {
   using namespace std::string_literals;
   expect_error("a,b\n1,\0\n"s, "t.csv:2:2: a NUL byte");
   expect_error("a,b\n1,2\nx\xE9,3\n", "t.csv:3:1: byte 0xe9 is not UTF-8");
+  expect_error("a,b\r1,2\rx\xE9,3\r", "t.csv:3:1: byte 0xe9 is not UTF-8");
+  expect_error("a,b\r\n1,2\r\n3,x\xE9\r\n", "t.csv:3:2: byte 0xe9 is not UTF-8");
   expect_error("a,b\n1,\xC0\xAF\n", "t.csv:2:2: byte 0xc0");          // overlong
   expect_error("a,b\n1,\xED\xA0\x80\n", "t.csv:2:2: byte 0xed");      // surrogate
   expect_error("a,b\n1,\xF4\x90\x80\x80\n", "t.csv:2:2: byte 0xf4");  // above U+10FFFF

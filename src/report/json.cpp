@@ -2,7 +2,9 @@
 // Reader walk the same declaration, so that what is written can be read.
 #include <cmath>
 #include <concepts>
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "thalweg/report/report.hpp"
 
@@ -123,9 +125,17 @@ class Reader {
     (*this)(key, value);
   }
 
-  template <class T>
-  requires std::is_arithmetic_v<T>
-  static void decode(const Json& json, T& value) { value = json.get<T>(); }
+  static void decode(const Json& json, double& value) { value = json.get<double>(); }
+  static void decode(const Json& json, bool& value) { value = json.get<bool>(); }
+  /// Integers that T holds; a cast of anything else would be undefined or wrap around.
+  template <std::integral T>
+  static void decode(const Json& json, T& value) {
+    const bool fits = json.is_number_unsigned()
+                          ? std::in_range<T>(json.get<std::uint64_t>())
+                          : json.is_number_integer() && std::in_range<T>(json.get<std::int64_t>());
+    if (!fits) throw std::invalid_argument("a whole number was expected, and one in range");
+    value = json.get<T>();
+  }
   static void decode(const Json& json, std::string& text) { text = json.get<std::string>(); }
   template <class T>
   requires std::is_enum_v<T>

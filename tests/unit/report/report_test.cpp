@@ -176,6 +176,23 @@ TEST(ReportJson, WhatIsNoReportIsADataError) {
   }
 }
 
+TEST(ReportJson, WholeNumbersAreWholeAndInRange) {
+  const auto rows = [](const std::string& number) {
+    return from_json(R"({"schema": "thalweg-report/1", "data": {"rows": )" + number + "}}", "r")
+        .data->rows;
+  };
+  EXPECT_EQ(rows("9223372036854775807"), std::numeric_limits<Index>::max());
+  for (const char* hostile : {"1e300", "-1e300", "2.5", "9223372036854775808", "true", "\"3\""})
+    EXPECT_THROW(rows(hostile), DataError) << hostile;
+  const auto threads = [](const std::string& number) {
+    return from_json(R"({"schema": "thalweg-report/1", "manifest": {"threads": )" + number + "}}",
+                     "r")
+        .manifest.threads;
+  };
+  EXPECT_EQ(threads("2"), 2);
+  EXPECT_THROW(threads("4294967298"), DataError) << "it would wrap around to 2";
+}
+
 TEST(ReportJson, ErrorsAreObjectsWithoutEmptyParts) {
   const auto full =
       nlohmann::json::parse(error_json(3, DataError("no such file", "a.csv", "check the path")));

@@ -147,7 +147,7 @@ class Loop {
   void finish() {
     const Outcome outcome = leading_reason().outcome;
     // What converged is the last point, and the criterion must hold at the point returned.
-    if (outcome == Outcome::converged && !options_.validation) {
+    if (outcome == Outcome::converged) {
       std::int64_t step = last_step();
       while (step > 0 && !at(step).accepted) --step;
       keep_point(step);

@@ -36,9 +36,8 @@ struct CheckpointPlan {
 struct RunOptions {
   StopWhen stop;                     ///< required
   std::vector<Observer*> observers;  ///< not owned
-  /// Loss on held-back data at x; evaluated after every accepted step. Empty: no validation. The
-  /// best point is then the one with the smallest validation loss, otherwise the one with the
-  /// smallest value.
+  /// Loss on held-back data at x; evaluated after every accepted step. Empty: no validation. With
+  /// it the best point is the one of smallest validation loss, without it that of smallest value.
   std::function<double(const ConstVectorRef& x)> validation;
   const StopToken* stop_token = nullptr;  ///< not owned; a request ends the run with `interrupted`
   std::optional<CheckpointPlan> checkpoint;
@@ -47,8 +46,8 @@ struct RunOptions {
 
 /// What a run returns. The values belong to the point `best`.
 struct Result {
-  /// The best point: by validation where there is one; else the last point of a run that converged,
-  /// since there the criterion holds; else the one of smallest value. Always finite if x0 is.
+  /// The last point of a run that converged, since there the criterion holds; else the best one: by
+  /// validation where there is any, otherwise by value. Always finite if x0 is.
   Vector best;
   double value = 0;                  ///< f(best)
   std::optional<double> validation;  ///< validation loss at best

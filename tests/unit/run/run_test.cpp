@@ -138,6 +138,17 @@ TEST(Run, AConvergedRunReturnsThePointThatConverged) {
   EXPECT_EQ(result.best_step, 2);
 }
 
+TEST(Run, AConvergedRunReturnsThatPointWithValidationToo) {
+  RunOptions to_target = options(any_of({target_loss(5.5), patience(20)}));
+  to_target.validation = [](const ConstVectorRef& x) { return std::abs(x[0] - 7.4); };
+  const Result result = run(Identity(), Script({9.0, 7.0, 5.0, 4.0}), start, to_target);
+  EXPECT_EQ(result.reason.outcome, Outcome::converged);
+  EXPECT_EQ(result.best[0], 5) << "the target holds at the point returned";
+  EXPECT_EQ(result.value, 5);
+  EXPECT_EQ(result.validation, 7.4 - 5);
+  EXPECT_EQ(result.best_step, 3);
+}
+
 TEST(Run, TheBestPointIsByValidationWhereThereIsOne) {
   RunOptions by_validation = options(patience(2));
   by_validation.validation = [](const ConstVectorRef& x) { return std::abs(x[0] - 7.4); };

@@ -19,6 +19,16 @@ struct Origin {
   std::string data_hash;
 };
 
+/// The record, when it has all that the claims of a run rest on.
+report::Record read_record(const std::filesystem::path& report) {
+  const std::string path = report.string();
+  report::Record record = report::from_json(read_bytes(path), path);
+  if (!record.problem || !record.preflight || !record.plan || !record.forecast)
+    throw DataError("not the report of a run: problem, preflight, plan or forecast is missing",
+                    path, "train again, or give the model in a folder without a run");
+  return record;
+}
+
 /// Nothing where MODEL does not lie in the folder of a run, or the run has not ended.
 std::optional<Origin> read_origin(const std::filesystem::path& model) {
   std::error_code absent;
@@ -29,9 +39,8 @@ std::optional<Origin> read_origin(const std::filesystem::path& model) {
       !std::filesystem::exists(folder.report_json(), absent))
     return std::nullopt;
   const RunOrigin run = read_run_origin(folder);
-  const std::string report = folder.report_json().string();
   return Origin{.settings = read_settings(run.words),
-                .record = report::from_json(read_bytes(report), report),
+                .record = read_record(folder.report_json()),
                 .data_hash = run.data_hash};
 }
 

@@ -225,7 +225,8 @@ Session restore_session(const RunFolder& folder, const RunOrigin& origin,
   Session session;
   session.settings = settings;
   session.record = report::from_json(origin.record, checkpoint);
-  if (!session.record.plan || !session.record.forecast || !session.record.preflight)
+  if (!session.record.problem || !session.record.plan || !session.record.forecast ||
+      !session.record.preflight)
     throw DataError("the plan stored in it is not complete", checkpoint, "train again");
   if (settings.data.empty()) {
     session.problem = built_in_problem(settings);

@@ -20,6 +20,46 @@ def with_cell(row, column, cell):
     return "a,b,y\n" + "\n".join(",".join(line) for line in lines) + "\n"
 
 
+def metadata_of(checkpoint):
+    size, = struct.unpack_from("<Q", checkpoint)
+    return json.loads(checkpoint[8:8 + size])["__metadata__"]
+
+
+def fingerprint(header, numbers):
+    """That of a checkpoint, which has numbers of 8 bytes only."""
+    words = []
+
+    def add_text(text):
+        content = text.encode()
+        words.extend([len(content), *content])
+
+    for key, text in sorted(header["__metadata__"].items()):
+        if key != "fingerprint":
+            add_text(key)
+            add_text(text)
+    for name in sorted(header.keys() - {"__metadata__"}):
+        add_text(name)
+        words.extend(header[name]["shape"])
+        begin, end = header[name]["data_offsets"]
+        words.extend(struct.unpack(f"<{(end - begin) // 8}Q", numbers[begin:end]))
+    value, mask = 14695981039346656037, 2**64 - 1
+    for word in words:
+        turned = (value << 23 | value >> 41) & mask
+        value = (turned ^ word) * 1099511628211 & mask
+    return f"{value:016x}"
+
+
+def with_metadata(checkpoint, entries):
+    """The checkpoint with other texts in it, and the fingerprint that belongs to them."""
+    size, = struct.unpack_from("<Q", checkpoint)
+    header, numbers = json.loads(checkpoint[8:8 + size]), checkpoint[8 + size:]
+    header["__metadata__"].update(entries)
+    header["__metadata__"]["fingerprint"] = fingerprint(header, numbers)
+    content = json.dumps(header).encode()
+    content += b" " * (-len(content) % 8)
+    return struct.pack("<Q", len(content)) + content + numbers
+
+
 class Tables(CliTest):
     def train(self, content, *words):
         self.write("t.csv", content)
@@ -249,6 +289,33 @@ class Models(CliTest):
             self.assertIn(ran.code, (0, 2, 3, 4, 5, 6), ran.err)
             self.assertNotIn("Sanitizer", ran.err)
             (self.folder / "o/report.json").unlink(missing_ok=True)
+
+    def test_certify_on_a_report_without_its_sections(self):
+        path = self.folder / "o/report.json"
+        whole = json.loads(path.read_text())
+        self.assertIn(self.run_in_folder("certify", "o", "t.csv").code, (0, 7))
+        path.write_text('{"schema": "thalweg-report/1"}')
+        self.assert_error(self.run_in_folder("certify", "o", "t.csv"), 3, r"report\.json")
+        for section in ("problem", "preflight", "plan", "forecast"):
+            part = {key: value for key, value in whole.items() if key != section}
+            path.write_text(json.dumps(part))
+            with self.subTest(section=section):
+                self.assert_error(self.run_in_folder("certify", "o", "t.csv"), 3,
+                                  r"report\.json: not the report of a run")
+
+    def test_resume_from_a_record_without_its_sections(self):
+        path = self.folder / "o/checkpoint.safetensors"
+        checkpoint = path.read_bytes()
+        (self.folder / "o/report.json").unlink()
+        path.write_bytes(with_metadata(checkpoint, {}))
+        self.assert_exit(self.run_in_folder("resume", "o"), 0)  # forged well: the same content
+        record = json.loads(metadata_of(checkpoint)["extra/record"])
+        for section in ("problem", "preflight", "plan", "forecast"):
+            (self.folder / "o/report.json").unlink(missing_ok=True)
+            part = {key: value for key, value in record.items() if key != section}
+            path.write_bytes(with_metadata(checkpoint, {"extra/record": json.dumps(part)}))
+            with self.subTest(section=section):
+                self.assert_error(self.run_in_folder("resume", "o"), 3, "not complete")
 
     def test_missing_model_and_columns(self):
         self.assert_error(self.run_in_folder("predict", "no.safetensors", "t.csv"), 3, "no.safe")

@@ -24,6 +24,19 @@ void RunFolder::require_usable(bool force) const {
                     "give --out another folder, or --force to write into this one");
 }
 
+std::vector<fs::path> RunFolder::own_files() const {
+  return {checkpoint(), report_json(), report_text(), trace(), model(), stdin_copy()};
+}
+
+void RunFolder::require_spared(const std::string& input, const std::string& what) const {
+  for (const fs::path& file : own_files()) {
+    std::error_code absent;  // what does not exist is not the same file
+    if (fs::equivalent(input, file, absent))
+      throw UsageError(what + " is a file of the run in --out, which this run would remove",
+                       "give --out another folder, or copy the file out of this one first", input);
+  }
+}
+
 void RunFolder::create() const {
   const char* const remedy = "give --out a folder that can be written";
   std::error_code problem;
@@ -32,8 +45,7 @@ void RunFolder::create() const {
     throw DataError("the folder cannot be made: " + problem.message(), path_.string(), remedy);
   if (access(path_.c_str(), W_OK | X_OK) != 0)
     throw DataError("the folder cannot be written", path_.string(), remedy);
-  for (const fs::path& file :
-       {checkpoint(), report_json(), report_text(), trace(), model(), stdin_copy()}) {
+  for (const fs::path& file : own_files()) {
     fs::remove(file, problem);
     if (problem) throw DataError("cannot be replaced: " + problem.message(), file.string(), remedy);
   }

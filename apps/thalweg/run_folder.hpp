@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace thalweg::cli {
 
@@ -21,12 +22,17 @@ class RunFolder {
   /// Throws DataError where the folder could not be used: not a folder, or not empty without
   /// `force`. Touches nothing.
   void require_usable(bool force) const;
+  /// Throws UsageError where `input` is a file that create() would remove. `what` names the input.
+  void require_spared(const std::string& input, const std::string& what) const;
   /// Makes the folder with its parents, and removes the files of an earlier run. Throws DataError.
   void create() const;
   /// Throws DataError unless a checkpoint was written.
   void require_checkpoint() const;
 
  private:
+  /// What a run writes here, and the next one removes.
+  std::vector<std::filesystem::path> own_files() const;
+
   std::filesystem::path path_;
 };
 

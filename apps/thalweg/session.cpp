@@ -61,6 +61,13 @@ void refuse_large_model(const Settings& settings, const ProblemSize& size) {
   refuse_too_large(method, step_cost(method, options, size), memory_limit_of(settings), size);
 }
 
+void require_usable_folder(const Settings& settings) {
+  const RunFolder folder(settings.out);
+  folder.require_usable(settings.force);
+  folder.require_spared(settings.data, "DATA");
+  folder.require_spared(settings.init, "--init");
+}
+
 /// Reads the data and measures: the record up to preflight.
 Session measure(const Invocation& invocation, Settings settings) {
   Session session;
@@ -254,7 +261,7 @@ Session prepare(const Invocation& invocation, bool writes_folder) {
   Settings settings = begin(invocation);
   if (!settings.data.empty() && settings.dataset.targets.empty())
     throw UsageError("--target is missing", "name the column to predict");
-  if (writes_folder || settings.out_given) RunFolder(settings.out).require_usable(settings.force);
+  if (writes_folder || settings.out_given) require_usable_folder(settings);
   Session session = measure(invocation, std::move(settings));
   add_plan(session);
   return session;

@@ -225,6 +225,24 @@ class Folders(CliTest):
         self.write("t.csv", TABLE.replace("0.5", "0.25", 1))
         self.assert_error(self.run_in_folder("resume", "o"), 3, "changed")
 
+    def test_force_does_not_remove_its_own_input(self):
+        self.assert_exit(self.run_in_folder("train", "-", "--target", "y", "--out", "o", *QUICK,
+                                            stdin=TABLE.encode()), 0)
+        copy = self.folder / "o/stdin.data"
+        (self.folder / "link.csv").symlink_to(copy)
+        names = sorted(os.listdir(self.folder / "o"))
+        for name in ("o/stdin.data", copy, "link.csv"):
+            for command in ("train", "check"):
+                ran = self.run_in_folder(command, name, "--target", "y", "--out", "o", "--force",
+                                         *QUICK)
+                self.assert_error(ran, 2, "DATA is a file of the run in --out")
+        ran = self.train("--out", "o", "--force", "--init", "o/trace.csv")
+        self.assert_error(ran, 2, "o/trace.csv: --init is a file of the run in --out")
+        self.assertEqual(sorted(os.listdir(self.folder / "o")), names)
+        self.assertEqual(copy.read_text(), TABLE)
+        ran = self.run_in_folder("train", "o/stdin.data", "--target", "y", "--out", "p", *QUICK)
+        self.assert_exit(ran, 0)
+
     def test_damaged_report(self):
         self.assert_exit(self.train("--out", "o"), 0)
         path = self.folder / "o/report.json"

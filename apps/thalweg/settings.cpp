@@ -189,6 +189,8 @@ Settings read_settings(const Words& given) {
   WordReader words(given);
   Settings settings;
   settings.data = words.text("DATA");
+  if (words.given("DATA") && settings.data.empty())
+    throw DataError("the name of the file is empty", "DATA", "give a file, or - for stdin");
   settings.problem = words.text("PROBLEM");
   settings.csv.delimiter = read_delimiter(words);
   settings.dataset = read_dataset(words);

@@ -121,6 +121,13 @@ class Tables(CliTest):
         ran = self.run_in_folder("train", ".", "--target", "y")
         self.assert_error(ran, 3, r"(directory|folder)")
 
+    def test_an_empty_name_is_a_missing_file(self):
+        ran = self.run_in_folder("train", "", "--target", "y")
+        self.assert_error(ran, 3, "DATA: the name of the file is empty")
+        self.assert_exit(self.train(TABLE), 0)
+        self.assert_error(self.run_in_folder("predict", "o", ""), 3, "DATA")
+        self.assert_error(self.run_in_folder("certify", "o", ""), 3, "DATA")
+
     def test_constant_columns_are_left_out_with_a_warning(self):
         lines = TABLE.splitlines()
         table = "\n".join([lines[0] + ",c"] + [line + ",5" for line in lines[1:]]) + "\n"

@@ -253,9 +253,11 @@ bool rank_is_higher_nearby(const CompositeObjective& problem, const AdaptedFlowS
   return nearby.ok() && nearby.rank() > state.at->rank();
 }
 
-/// P grad L is negligible: no step lowers the value to first order.
+/// P grad L is negligible: no step lowers the value to first order. Counts its passes over the data
+/// in `evaluations`.
 std::optional<StopReason> at_floor(const CompositeObjective& problem, const AdaptedFlowState& state,
-                                   const std::optional<Law>& law, double tolerance) {
+                                   const std::optional<Law>& law, double tolerance,
+                                   std::int64_t& evaluations) {
   const double ratio = state.at->removable_ratio();
   if (!(ratio <= tolerance)) return std::nullopt;
   const Index m = problem.output_count(), n = problem.dimension(), rank = state.at->rank();
@@ -269,7 +271,10 @@ std::optional<StopReason> at_floor(const CompositeObjective& problem, const Adap
     reason.advice = fmt::format(
         "{} parameters cannot follow {} outputs any further; a wider model can reach a lower value",
         n, m);
-  } else if (rank_is_higher_nearby(problem, state)) {
+    return reason;
+  }
+  ++evaluations;
+  if (rank_is_higher_nearby(problem, state)) {
     reason.outcome = Outcome::stalled;
     reason.criterion = "rank-loss plateau";
     reason.advice = fmt::format(
@@ -406,9 +411,8 @@ void AdaptedFlow::start(const CompositeObjective& problem, AdaptedFlowState& sta
   if (law) state.initial_residual = law->residual(state.at->outputs());
   state.on_line = law && state.at->full_row_rank();
   state.stepsize = first_stepsize(law, state);
-  if (options_.integrator == Integrator::tau)
-    state.curvature =
-        options_.curvature > 0 ? options_.curvature : first_curvature(problem, state, *law);
+  state.curvature =
+      measures_curvature() ? first_curvature(problem, state, *law) : options_.curvature;
 }
 
 void AdaptedFlow::rebuild(const CompositeObjective& problem, AdaptedFlowState& state,
@@ -419,7 +423,11 @@ void AdaptedFlow::rebuild(const CompositeObjective& problem, AdaptedFlowState& s
 
 StepRecord AdaptedFlow::advance(const CompositeObjective& problem, AdaptedFlowState& state,
                                 Context& context) const {
-  if (StepRecord here = describe(problem, state); here.halt) return here;
+  if (StepRecord here = observe(problem, state); here.halt) {
+    here.accepted = false;
+    here.step_norm = 0;
+    return here;
+  }
   const std::optional<Law> law = law_of(problem.loss(), options_.metric);
   const FlowGeometry how = geometry(options_, problem.loss(), context.memory_limit);
   const bool tau_rule = options_.integrator == Integrator::tau;
@@ -456,22 +464,33 @@ StepRecord AdaptedFlow::advance(const CompositeObjective& problem, AdaptedFlowSt
     state.on_line = false;
     state.stepsize = first_stepsize(law, state);
   }
-  StepRecord record = describe(problem, state);
+  StepRecord record = observe(problem, state);
   record.accepted = accepted;
   record.step_norm = step_norm;
   record.stepsize = h;
-  record.evaluations = trial.evaluations;
+  record.evaluations += trial.evaluations;
   return record;
 }
 
 StepRecord AdaptedFlow::describe(const CompositeObjective& problem,
                                  const AdaptedFlowState& state) const {
+  StepRecord record = observe(problem, state);
+  ++record.evaluations;                                              // the start itself
+  if (state.at->ok() && measures_curvature()) ++record.evaluations;  // first_curvature
+  return record;
+}
+
+bool AdaptedFlow::measures_curvature() const {
+  return options_.integrator == Integrator::tau && !(options_.curvature > 0);
+}
+
+StepRecord AdaptedFlow::observe(const CompositeObjective& problem,
+                                const AdaptedFlowState& state) const {
   const std::optional<Law> law = law_of(problem.loss(), options_.metric);
   const bool tau_rule = options_.integrator == Integrator::tau;
   const FlowPoint& at = *state.at;
   StepRecord record;
   record.value = state.value;
-  record.evaluations = 1;
   if (!at.ok()) {
     record.halt = StopReason{Outcome::failed,
                              "finite Jacobian",
@@ -493,7 +512,7 @@ StepRecord AdaptedFlow::describe(const CompositeObjective& problem,
     record.halt = at_horizon(state, law);
   if (!record.halt && law) record.halt = at_precision(state, *law);
   if (!record.halt && !at.full_row_rank())
-    record.halt = at_floor(problem, state, law, options_.floor_tolerance);
+    record.halt = at_floor(problem, state, law, options_.floor_tolerance, record.evaluations);
   if (!record.halt)
     record.halt = at_smallest_step(state.stepsize, tau_rule ? 1 : first_stepsize(law, state));
   return record;

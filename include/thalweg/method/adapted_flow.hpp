@@ -109,6 +109,11 @@ class AdaptedFlow final : public MethodFor<CompositeObjective, AdaptedFlowState>
                Context& context) const override;
 
  private:
+  /// The record of the state as it is, with the passes that its halt took (the rank near a floor).
+  StepRecord observe(const CompositeObjective& problem, const AdaptedFlowState& state) const;
+  /// tau: beta is measured at the start, by one pass.
+  bool measures_curvature() const;
+
   Options options_;
 };
 

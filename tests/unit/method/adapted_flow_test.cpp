@@ -379,10 +379,13 @@ RC_GTEST_PROP(TauRule, StepsStayWithinTheAPrioriCount, ()) {
     RC_ASSERT(record.accepted);  // a true Lipschitz constant never fails its own bound
     RC_ASSERT(residual(record.value) <= (1 - *record.stepsize / 2) * before + 1e-12);
     sigma = std::min(sigma, smallest(state->x));
-    if (sigma < 1e-6) break;  // a fold of the map: no bound there
+    if (record.halt || sigma < 1e-6) break;
   }
-  RC_CLASSIFY(sigma < 1e-6, "met a fold");
-  if (sigma >= 1e-6)
+  const bool met_a_fold = residual(state->value) > target;
+  RC_CLASSIFY(met_a_fold, "met a fold");
+  if (met_a_fold)
+    RC_ASSERT(sigma < 1e-4);  // no bound there, and nothing else may end the run
+  else
     RC_ASSERT(static_cast<double>(steps) <=
               tau_rule_steps(sigma, options.curvature, initial, target));
 }
@@ -420,6 +423,75 @@ TEST(TauRule, RefusesALossThatIsNotSquared) {
   const Formula data;
   Context context;
   EXPECT_THROW(AdaptedFlow(options).init(data.huber(1), data.start(), context), UsageError);
+}
+
+// --- what a run costs ---
+
+// Counts the passes over the data made through a model.
+class Counted final : public OutputModel {
+ public:
+  explicit Counted(std::shared_ptr<const OutputModel> inner) : inner_(std::move(inner)) {}
+  Index parameter_count() const override { return inner_->parameter_count(); }
+  Index output_count() const override { return inner_->output_count(); }
+  void outputs(const ConstVectorRef& x, VectorRef y) const override {
+    ++passes;
+    inner_->outputs(x, y);
+  }
+  std::unique_ptr<Linearization> linearize(const ConstVectorRef& x) const override {
+    ++passes;
+    return inner_->linearize(x);
+  }
+  mutable std::int64_t passes = 0;
+
+ private:
+  std::shared_ptr<const OutputModel> inner_;
+};
+
+TEST(AdaptedFlowCost, EveryPassOverTheDataIsCounted) {
+  Formula full, conflicting;
+  conflicting.conflicting_pair();
+  const Formula under(20, 2);
+  Options tau;
+  tau.integrator = Integrator::tau;
+  Options known = tau;
+  known.curvature = 1;
+  const Vector start = full.start(), equal = Vector::Zero(start.size());
+  struct Case {
+    const char* name;
+    const Formula& data;
+    Options options;
+    Vector x0;
+  };
+  for (const Case& c :
+       {Case{"full rank", full, {}, start}, Case{"tau", full, tau, start},
+        Case{"tau, curvature given", full, known, start}, Case{"floor", conflicting, {}, start},
+        Case{"floor by tau", conflicting, tau, start}, Case{"plateau", full, {}, equal},
+        Case{"fewer parameters", under, {}, under.start()}}) {
+    const auto model = std::make_shared<Counted>(c.data.network.on(c.data.inputs));
+    const CompositeObjective problem(model, std::make_shared<SquaredLoss>(c.data.targets));
+    const Result result = run_flow(problem, c.options, c.x0, 300);
+    EXPECT_EQ(result.evaluations, model->passes) << c.name << ": " << result.reason.criterion;
+  }
+}
+
+TEST(AdaptedFlowCost, AStepAfterTheEndTakesNoPassAndKeepsNothing) {
+  const Formula data;
+  const auto model = std::make_shared<Counted>(data.network.on(data.inputs));
+  const CompositeObjective problem(model, std::make_shared<SquaredLoss>(data.targets));
+  Options options;
+  options.flow_time = 0.1;
+  const AdaptedFlow flow(options);
+  Context context;
+  const auto state = flow.init(problem, data.start(), context);
+  while (!flow.step(problem, *state, context).halt) {
+  }
+  const std::int64_t passes = model->passes;
+  const StepRecord record = flow.step(problem, *state, context);
+  ASSERT_TRUE(record.halt.has_value());
+  EXPECT_FALSE(record.accepted);
+  EXPECT_EQ(record.step_norm, 0.0);
+  EXPECT_EQ(record.evaluations, 0);
+  EXPECT_EQ(model->passes, passes);
 }
 
 // --- the state ---

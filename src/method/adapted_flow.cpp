@@ -386,6 +386,8 @@ void AdaptedFlow::Options::validate() const {
   check.require(tolerance > 0 && tolerance <= 0.1, "tolerance", "be in (0, 0.1]", tolerance);
   check.require(flow_time >= 0 && std::isfinite(flow_time), "flow-time", "be finite and >= 0",
                 flow_time);
+  check.require(integrator == Integrator::runge_kutta || flow_time == 0,
+                "flow-time needs integrator=runge-kutta: the tau rule has no flow time");
   check.require(rank_tolerance >= 0 && rank_tolerance < 1, "rank-tolerance", "be in [0, 1)",
                 rank_tolerance);
   check.require(floor_tolerance > 0 && floor_tolerance < 1, "floor-tolerance", "be in (0, 1)",

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
 
 #include "thalweg/method/adapted_flow.hpp"
@@ -22,19 +21,16 @@ bool euclidean(const Plan& plan) {
   return plan::option(plan.options, "metric", "euclidean") == "euclidean";
 }
 
-bool by_tau_rule(const Plan& plan) {
-  return plan::option(plan.options, "integrator", "runge-kutta") == "tau";
-}
-
-// s*, where it exists: adapted flow, squared loss, rank J = m <= n.
+// The flow time at which the run ends, where a loss is promised for it: adapted flow integrated in
+// flow time, squared loss, rank J = m <= n.
 std::optional<double> flow_time(const ProblemSize& size, const Preflight& preflight,
                                 const Plan& plan) {
   const RankReport* rank = rank_of(preflight);
   if (plan.method != "adapted-flow" || size.classification || !size.composite) return std::nullopt;
   if (!size.overparametrized() || !rank || !rank->full.value_or(false)) return std::nullopt;
-  if (!plan.target_loss || !(preflight.initial_loss > 0)) return std::nullopt;
-  return flow_time_to(euclidean(plan) ? count(size.samples) : 1, preflight.initial_loss,
-                      *plan.target_loss);
+  if (plan::by_tau_rule(plan.options) || !(preflight.initial_loss > 0)) return std::nullopt;
+  const double time = plan::flow_time_option(plan.options);
+  return time > 0 ? std::optional(time) : std::nullopt;
 }
 
 // The least loss to be expected, where it is above zero: forced by conflicting rows, or, where n >=
@@ -86,7 +82,7 @@ Steps forecast_steps(const ProblemSize& size, const Preflight& preflight, const 
         static_cast<double>(plan.max_steps),
         {"step count: all that were asked for", static_cast<double>(plan.max_steps), Status::pass}};
   Steps steps;
-  if (plan.method == "adapted-flow" && by_tau_rule(plan)) {
+  if (plan.method == "adapted-flow" && plan::by_tau_rule(plan.options)) {
     steps = tau_steps(size, preflight, plan);
   } else {
     if (plan.method == "levenberg-marquardt" || plan.method == "gauss-newton")
@@ -149,8 +145,9 @@ Forecast make_forecast(const ProblemSize& size, const Preflight& preflight, cons
   forecast.target_loss = plan.target_loss;
   forecast.flow_time = flow_time(size, preflight, plan);
   forecast.floor = reachable_floor(size, preflight);
-  forecast.claims_global_minimum = forecast.flow_time && !plan.may_end_early;
-  forecast.claims_rate = forecast.flow_time && euclidean(plan) && !by_tau_rule(plan);
+  forecast.claims_global_minimum =
+      forecast.flow_time && plan.target_loss && !plan.gradient_tolerance && !plan.may_end_early;
+  forecast.claims_rate = forecast.flow_time && euclidean(plan);
 
   const bool composite = plan::needs_composite(plan.method);
   if (const RankReport* rank = rank_of(preflight); rank && composite) {

@@ -19,6 +19,7 @@ constexpr double classification_limit = 1500;  // parameters an exact step on la
 // is so well conditioned, and changes so little along a Gauss-Newton step, that a few steps
 // suffice.
 constexpr double flow_condition = 1e4, flow_curvature = 1;
+constexpr double landing_slack = 1.01;  // the flow lands on its time, and so near its loss
 
 bool full_rank(const Preflight& preflight) {
   return preflight.rank && preflight.rank->full.value_or(false);
@@ -133,9 +134,9 @@ Stop stop_adapted_flow(const ProblemSize& size, const Preflight& preflight, cons
   const double initial = preflight.initial_loss;
   if (!size.overparametrized() || size.classification)
     return {{}, default_tolerance(preflight), "no stopping time exists: first-order tolerance"};
-  const std::string horizon = option(plan.options, "flow-time", "0");
-  if (can_interpolate(size, preflight) && horizon != "0")
-    return {flow_value_at(count(size.samples), initial, positive_number(horizon, "flow-time")),
+  const double horizon = flow_time_option(plan.options);
+  if (can_interpolate(size, preflight) && horizon > 0)
+    return {flow_value_at(flow_samples(plan.options, size), initial, horizon),
             {},
             "the loss at the flow time asked for"};
   const bool reachable =
@@ -188,7 +189,8 @@ std::int64_t affordable_steps(const Plan& plan, const ProblemSize& size) {
 void choose_steps(const ProblemSize& size, const Goal& goal, Plan& plan) {
   if (goal.max_steps) {
     plan.max_steps = *goal.max_steps;
-    plan.takes_all_steps = !plan.target_loss && !plan.gradient_tolerance && !goal.validation;
+    plan.takes_all_steps = !plan.target_loss && !plan.gradient_tolerance && !goal.validation &&
+                           !(flow_time_option(plan.options) > 0);
     return;
   }
   const bool automatic = !goal.method || *goal.method == "auto";
@@ -200,6 +202,27 @@ void choose_steps(const ProblemSize& size, const Goal& goal, Plan& plan) {
                             fmt::format("at most {}", steps),
                             "keeps a default run short; --max-steps allows more",
                             {}});
+}
+
+// Runge-Kutta only: the tau rule has no flow time, and ends at the target itself.
+void choose_flow_time(const ProblemSize& size, const Preflight& preflight, const Goal& goal,
+                      Plan& plan) {
+  if (plan.method != "adapted-flow" || by_tau_rule(plan.options)) return;
+  if (!plan.target_loss || !can_interpolate(size, preflight)) return;
+  const double samples = flow_samples(plan.options, size), initial = preflight.initial_loss;
+  const double needed = flow_time_to(samples, initial, *plan.target_loss);
+  if (!plan.options.count("flow-time")) {
+    if (needed > 0) plan.options["flow-time"] = fmt::format("{}", needed);
+    return;
+  }
+  const double horizon = flow_time_option(plan.options);
+  if (!goal.target_loss || horizon == 0) return;
+  const double reached = flow_value_at(samples, initial, horizon);
+  if (reached > landing_slack * *goal.target_loss)
+    throw UsageError(
+        fmt::format("flow-time={} ends at a loss of {:.3g}, before --target-loss {:g} is reached",
+                    horizon, reached, *goal.target_loss),
+        fmt::format("leave one of the two out, or give flow-time={:.6g}", needed));
 }
 
 }  // namespace
@@ -246,14 +269,7 @@ Plan make_plan(const ProblemSize& size, const Preflight& preflight, const Goal& 
 
   plan.may_end_early = goal.max_steps || goal.time_limit || goal.validation;
   choose_steps(size, goal, plan);
-
-  if (plan.method == "adapted-flow" && plan.target_loss && can_interpolate(size, preflight) &&
-      !plan.options.count("flow-time")) {
-    const double samples =
-        option(plan.options, "metric", "euclidean") == "euclidean" ? count(size.samples) : 1;
-    const double time = flow_time_to(samples, preflight.initial_loss, *plan.target_loss);
-    if (time > 0) plan.options["flow-time"] = fmt::format("{}", time);
-  }
+  choose_flow_time(size, preflight, goal, plan);
   return plan;
 }
 

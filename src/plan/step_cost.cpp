@@ -238,7 +238,8 @@ void refuse_too_large(const std::string& method, const StepCost& cost, double li
        {{"solver", "cg"}},
        "--method levenberg-marquardt --option solver=cg"},
       {"lbfgs", {}, "--method lbfgs"},
-      {"adam", {}, "--method adam"}};
+      {"adam", {}, "--method adam"},
+      {"gd", {}, "--method gd"}};
   std::string remedy;
   double least = std::numeric_limits<double>::infinity();
   for (const Candidate& candidate : candidates) {

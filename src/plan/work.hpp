@@ -17,6 +17,17 @@ inline double count(Index n) { return static_cast<double>(n); }
 /// The value of an option, or `otherwise`.
 std::string option(const Options& options, const std::string& key, const std::string& otherwise);
 
+/// Samples in the law C(s) = C0 e^{-2 s / samples} of the adapted flow with these options: N, or 1
+/// in the metric of the loss.
+double flow_samples(const Options& options, const ProblemSize& size);
+
+/// Whether the adapted flow takes the discrete tau rule, which has steps but no flow time.
+bool by_tau_rule(const Options& options);
+
+/// Flow time at which the adapted flow ends by its option; 0: none. Throws UsageError where the
+/// option is no number of that range.
+double flow_time_option(const Options& options);
+
 /// Whether the method works on outputs and Jacobian.
 bool needs_composite(std::string_view method);
 

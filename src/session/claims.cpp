@@ -6,7 +6,7 @@
 namespace thalweg {
 namespace {
 
-constexpr double adapted_flow_slack = 0.01;  // it lands on its flow time, not on the loss
+constexpr double adapted_flow_slack = 0.01;  // where it lands on a flow time, not on the loss
 
 // A point that the validation rows chose on the way makes no claim about the training objective.
 bool chosen_by_validation(const Result& result) {
@@ -31,10 +31,12 @@ Claims claims_of(const report::Record& record, const Objective& objective, const
   const double default_target =
       floor > 0 ? default_floor_share * floor : default_target_share * preflight.initial_loss;
   claims.target =
-      goal.target_loss ? *goal.target_loss : record.plan->target_loss.value_or(default_target);
+      goal.target_loss ? *goal.target_loss
+      : floor > 0      ? default_target  // the plan's target counts from zero, this from the floor
+                       : record.plan->target_loss.value_or(default_target);
   // Who set out for a loss did not set out for a stationary point.
   claims.first_order = !goal.target_loss && !record.plan->target_loss;
-  claims.slack = record.plan->method == "adapted-flow" ? adapted_flow_slack : 0;
+  claims.slack = record.forecast && record.forecast->flow_time ? adapted_flow_slack : 0;
   return claims;
 }
 

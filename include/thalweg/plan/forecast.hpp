@@ -17,7 +17,8 @@ struct Forecast {
   std::optional<double>
       floor;  ///< where the target cannot be promised: the loss that can be reached
   std::optional<double>
-      flow_time;  ///< s* = (N/2) ln(C0 / target) for the adapted flow under the rank condition
+      flow_time;  ///< where the adapted flow ends under the rank condition: its option flow-time,
+                  ///< s* = (N/2) ln(C0 / target) unless given; absent for the tau rule
   std::optional<double> steps;
   std::optional<double> seconds;
   std::optional<double> bytes;

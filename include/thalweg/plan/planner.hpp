@@ -67,7 +67,8 @@ std::vector<Index> choose_hidden(Index samples, Index inputs, Index outputs, boo
                                  const Goal& goal, std::vector<Decision>& decisions);
 
 /// Method, options, targets. Preflight's rank, losses and memory limit are used where they exist.
-/// Throws UsageError for an eps or target loss that is no positive number.
+/// Throws UsageError for an eps or target loss that is no positive number, and for a flow time that
+/// ends before the target loss is reached.
 Plan make_plan(const ProblemSize& size, const Preflight& preflight, const Goal& goal);
 
 /// Work of one step of a method in floating-point operations, and its peak memory in bytes.

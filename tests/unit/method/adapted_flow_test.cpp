@@ -581,6 +581,13 @@ TEST(AdaptedFlowOptions, ReportsEveryViolationAtOnce) {
   }
 }
 
+TEST(AdaptedFlowOptions, TheTauRuleTakesNoFlowTime) {
+  Options options;
+  options.integrator = Integrator::tau;
+  options.flow_time = 1;
+  EXPECT_THROW(AdaptedFlow{options}, UsageError);
+}
+
 TEST(AdaptedFlowState, ANonFiniteStartIsAnOutcomeNotAnException) {
   const Formula data;
   Vector x = data.start();

@@ -223,6 +223,100 @@ TEST(MakePlan, TheAdaptedFlowGetsItsStoppingTime) {
   EXPECT_TRUE(forecast.claims_rate);
 }
 
+TEST(MakePlan, TheTauRuleEndsAtItsTargetNotAtAFlowTime) {
+  Goal goal;
+  goal.method = "adapted-flow";
+  goal.method_options = {{"integrator", "tau"}};
+  for (const bool asked : {false, true}) {
+    if (asked) goal.target_loss = 1e-6;
+    const Preflight preflight = measured(wide, true);
+    const Plan plan = make_plan(wide, preflight, goal);
+    EXPECT_DOUBLE_EQ(*plan.target_loss, asked ? 1e-6 : 0.5e-8);
+    EXPECT_EQ(plan.options.count("flow-time"), 0U);
+    const Forecast forecast = make_forecast(wide, preflight, plan, 1e9);
+    EXPECT_FALSE(forecast.flow_time.has_value());
+    EXPECT_FALSE(forecast.claims_rate);
+  }
+}
+
+TEST(MakePlan, AFlowTimeAskedForIsTheOneForecast) {
+  Goal goal;
+  goal.method = "adapted-flow";
+  goal.method_options = {{"flow-time", "20"}};
+  const Preflight preflight = measured(wide, true);
+  const Plan plan = make_plan(wide, preflight, goal);
+  EXPECT_DOUBLE_EQ(*plan.target_loss, 0.5 * std::exp(-2 * 20.0 / 50));  // N = 50
+  EXPECT_EQ(plan.options.at("flow-time"), "20");
+  const Forecast forecast = make_forecast(wide, preflight, plan, 1e9);
+  EXPECT_EQ(forecast.flow_time, 20.0);
+  EXPECT_TRUE(forecast.claims_global_minimum);
+  EXPECT_TRUE(forecast.claims_rate);
+
+  goal.method_options["metric"] = "loss-hessian";  // rate 1 instead of 1/N
+  const Plan newton = make_plan(wide, preflight, goal);
+  EXPECT_DOUBLE_EQ(*newton.target_loss, 0.5 * std::exp(-2 * 20.0));
+  EXPECT_EQ(make_forecast(wide, preflight, newton, 1e9).flow_time, 20.0);
+}
+
+TEST(MakePlan, RefusesAFlowTimeThatEndsBeforeTheTargetLoss) {
+  Goal goal;
+  goal.method = "adapted-flow";
+  goal.target_loss = 1e-6;
+  const Preflight preflight = measured(wide, true);
+  const double needed = 25 * std::log(0.5e6);  // (N/2) ln(C0 / target)
+  goal.method_options["flow-time"] = "20";
+  try {
+    make_plan(wide, preflight, goal);
+    FAIL() << "not refused";
+  } catch (const UsageError& error) {
+    EXPECT_NE(error.problem().find("flow-time"), std::string::npos) << error.problem();
+    EXPECT_NE(error.problem().find("--target-loss"), std::string::npos) << error.problem();
+    EXPECT_NE(error.remedy().find("flow-time=328.059"), std::string::npos) << error.remedy();
+  }
+  EXPECT_NEAR(needed, 328.059, 5e-4);
+  // What the remedy names, and any longer time, reach the target.
+  for (const double time : {328.059, needed, 400.0}) {
+    goal.method_options["flow-time"] = std::to_string(time);
+    const Plan plan = make_plan(wide, preflight, goal);
+    EXPECT_EQ(plan.target_loss, 1e-6);
+    EXPECT_NEAR(*make_forecast(wide, preflight, plan, 1e9).flow_time, time, 1e-6);
+  }
+  // Without the rank condition no loss is promised for a time: whichever comes first ends the run.
+  goal.method_options["flow-time"] = "20";
+  const Plan lost = make_plan(wide, measured(wide, false), goal);
+  EXPECT_FALSE(make_forecast(wide, measured(wide, false), lost, 1e9).flow_time.has_value());
+}
+
+TEST(MakePlan, RefusesAFlowTimeThatIsNoNumber) {
+  Goal goal;
+  goal.method = "adapted-flow";
+  for (const char* wrong : {"-1", "x", "20 ", "nan", "inf", ""}) {
+    goal.method_options["flow-time"] = wrong;
+    EXPECT_THROW(make_plan(wide, measured(wide, true), goal), UsageError) << wrong;
+  }
+}
+
+TEST(MakeForecast, ATargetThatHoldsAtTheStartNeedsNoFlowTime) {
+  Goal goal;
+  goal.method = "adapted-flow";
+  goal.target_loss = 1;
+  const Preflight preflight = measured(wide, true);  // the loss is 0.5
+  const Plan plan = make_plan(wide, preflight, goal);
+  EXPECT_EQ(plan.options.count("flow-time"), 0U);
+  EXPECT_FALSE(make_forecast(wide, preflight, plan, 1e9).flow_time.has_value());
+}
+
+TEST(MakeForecast, AToleranceThatMayEndTheFlowSoonerTakesTheClaimOfTheTarget) {
+  Goal goal;
+  goal.method = "adapted-flow";
+  goal.target_loss = 1e-6;
+  goal.method_options = {{"eps", "1e-2"}};
+  const Preflight preflight = measured(wide, true);
+  const Forecast forecast = make_forecast(wide, preflight, make_plan(wide, preflight, goal), 1e9);
+  EXPECT_FALSE(forecast.claims_global_minimum);
+  EXPECT_TRUE(forecast.claims_rate);
+}
+
 TEST(MakePlan, RankLossWithholdsTheStoppingTimeAndForecastsTheFloor) {
   Goal goal;
   goal.method = "adapted-flow";
@@ -440,6 +534,7 @@ RC_GTEST_PROP(Planner, NeverPromisesAFlowTimeWithoutFullRankOfTheOutputs, ()) {
   if (forecast.flow_time) {
     RC_ASSERT(full && size.overparametrized() && !size.classification && size.composite);
     RC_ASSERT(plan.method == "adapted-flow");
+    RC_ASSERT(*forecast.flow_time == std::stod(plan.options.at("flow-time")));
   }
   if (forecast.claims_global_minimum || forecast.claims_rate) RC_ASSERT(forecast.flow_time);
 }

@@ -169,6 +169,20 @@ class Workflow(CliTest):
         self.assert_exit(ran, 0)
         self.assertLess(ran.json()["outcome"]["seconds"], 3)
 
+    def test_a_target_reached_holds_at_the_point_returned_with_validation_too(self):
+        words = ["--validation", "0.2", "--seed", "2", "--model", "mlp:16"]
+        ran = self.train(data("yacht"), "resid_resistance", *words, "--patience", "1000",
+                         "--target-loss", "4e-5")
+        self.assert_exit(ran, 0)
+        outcome = self.report()["outcome"]
+        self.assertEqual(outcome["outcome"], "converged")
+        self.assertEqual(outcome["reason"]["criterion"], "target-loss")
+        self.assertLessEqual(outcome["loss"], 4e-5)
+        self.assertEqual(outcome["best_step"], outcome["steps"])
+        held_back = [float(row["validation"]) for row in table_rows(self.folder / "o/trace.csv")
+                     if row["validation"]]
+        self.assertLess(min(held_back), held_back[-1], "the table no longer shows the difference")
+
     def test_zero_start_is_reported_not_hidden(self):
         lines = data("concrete").read_text().splitlines()
         self.write("part.csv", "\n".join(lines[:1] + lines[1::50]) + "\n")

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "method/first_order.hpp"
 #include "method/flow_point.hpp"
 
 namespace thalweg {
@@ -39,6 +40,14 @@ std::optional<Law> law_of(const OutputLoss& loss, AdaptedFlow::OutputMetric metr
   std::optional<Vector> target = loss.minimizer();
   if (!hessian || !target) return std::nullopt;
   return Law{std::move(*target), metric == AdaptedFlow::OutputMetric::euclidean ? *hessian : 1.0};
+}
+
+std::optional<Law> usable_law(const OutputLoss& loss, const AdaptedFlow::Options& options) {
+  std::optional<Law> law = law_of(loss, options.metric);
+  if (!law && options.integrator == AdaptedFlow::Integrator::tau)
+    throw UsageError("adapted-flow with integrator=tau needs a squared loss",
+                     "use integrator=runge-kutta for " + loss.description());
+  return law;
 }
 
 /// The scale of output errors: the length of the line, or one unit per output where there is none.
@@ -403,11 +412,8 @@ AdaptedFlow::AdaptedFlow(Options options) : options_(options) { options_.validat
 
 void AdaptedFlow::start(const CompositeObjective& problem, AdaptedFlowState& state,
                         Context& context) const {
-  const std::optional<Law> law = law_of(problem.loss(), options_.metric);
-  if (!law && options_.integrator == Integrator::tau)
-    throw UsageError("adapted-flow with integrator=tau needs a squared loss",
-                     "use integrator=runge-kutta for " + problem.loss().description());
-  rebuild(problem, state, context);
+  const std::optional<Law> law = usable_law(problem.loss(), options_);
+  measure(problem, state, context);
   state.value = state.initial_value = state.at->value();
   if (!state.at->ok()) return;
   if (law) state.initial_residual = law->residual(state.at->outputs());
@@ -419,6 +425,15 @@ void AdaptedFlow::start(const CompositeObjective& problem, AdaptedFlowState& sta
 
 void AdaptedFlow::rebuild(const CompositeObjective& problem, AdaptedFlowState& state,
                           Context& context) const {
+  const std::optional<Law> law = usable_law(problem.loss(), options_);
+  require_whole(state.x.size() == problem.dimension(), name());
+  measure(problem, state, context);
+  const Index length = law && state.at->ok() ? problem.output_count() : 0;
+  require_whole(state.initial_residual.size() == length && (length > 0 || !state.on_line), name());
+}
+
+void AdaptedFlow::measure(const CompositeObjective& problem, AdaptedFlowState& state,
+                          const Context& context) const {
   state.at = std::make_shared<FlowPoint>(problem, state.x,
                                          geometry(options_, problem.loss(), context.memory_limit));
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "method/first_order.hpp"
 #include "method/stationarity.hpp"
 #include "method/verified_search.hpp"
 
@@ -53,8 +54,8 @@ void GaussNewton::Options::validate() const {
 
 GaussNewton::GaussNewton(Options options) : options_(options) { options_.validate(); }
 
-void GaussNewton::rebuild(const CompositeObjective& problem, GaussNewtonState& state,
-                          Context& context) const {
+void GaussNewton::linearize(const CompositeObjective& problem, GaussNewtonState& state,
+                            const Context& context) const {
   const GaussNewtonModel::Options options{
       .solver = options_.solver, .metric = options_.metric, .memory_limit = context.memory_limit};
   state.model = std::make_shared<GaussNewtonModel>(problem, state.x, options);
@@ -62,8 +63,14 @@ void GaussNewton::rebuild(const CompositeObjective& problem, GaussNewtonState& s
 
 void GaussNewton::start(const CompositeObjective& problem, GaussNewtonState& state,
                         Context& context) const {
-  rebuild(problem, state, context);
+  linearize(problem, state, context);
   state.value = state.model->value();
+}
+
+void GaussNewton::rebuild(const CompositeObjective& problem, GaussNewtonState& state,
+                          Context& context) const {
+  require_whole(state.x.size() == problem.dimension(), name());
+  linearize(problem, state, context);
 }
 
 StepRecord GaussNewton::describe(const CompositeObjective& /*problem*/,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "method/first_order.hpp"
 #include "method/stationarity.hpp"
 #include "method/verified_search.hpp"
 
@@ -133,8 +134,13 @@ void LevenbergMarquardt::start(const CompositeObjective& problem, LevenbergMarqu
 
 void LevenbergMarquardt::rebuild(const CompositeObjective& problem, LevenbergMarquardtState& state,
                                  Context& context) const {
+  const Index n = problem.dimension(), scales = state.scaling.size();
+  require_whole(state.x.size() == n && (scales == 0 || scales == n), name());
   state.model = linearize(problem, state.x, context);
-  if (state.scaling.size() > 0) state.model->set_scaling(state.scaling);
+  if (scales == 0) return;
+  require_whole(state.model->solver() == StepSolver::svd && (state.scaling.array() > 0).all(),
+                name());
+  state.model->set_scaling(state.scaling);
 }
 
 void LevenbergMarquardt::rescale(LevenbergMarquardtState& state) const {

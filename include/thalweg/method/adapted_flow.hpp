@@ -109,6 +109,9 @@ class AdaptedFlow final : public MethodFor<CompositeObjective, AdaptedFlowState>
                Context& context) const override;
 
  private:
+  /// Makes state.at the point at state.x.
+  void measure(const CompositeObjective& problem, AdaptedFlowState& state,
+               const Context& context) const;
   /// The record of the state as it is, with the passes that its halt took (the rank near a floor).
   StepRecord observe(const CompositeObjective& problem, const AdaptedFlowState& state) const;
   /// tau: beta is measured at the start, by one pass.

@@ -67,6 +67,9 @@ class GaussNewton final : public MethodFor<CompositeObjective, GaussNewtonState>
                Context& context) const override;
 
  private:
+  void linearize(const CompositeObjective& problem, GaussNewtonState& state,
+                 const Context& context) const;
+
   Options options_;
 };
 

@@ -30,10 +30,10 @@ Claims claims_of(const report::Record& record, const Objective& objective, const
   claims.lower_bound = std::max(objective.lower_bound(), floor);
   const double default_target =
       floor > 0 ? default_floor_share * floor : default_target_share * preflight.initial_loss;
-  claims.target =
-      goal.target_loss ? *goal.target_loss
-      : floor > 0      ? default_target  // the plan's target counts from zero, this from the floor
-                       : record.plan->target_loss.value_or(default_target);
+  claims.target = goal.target_loss ? *goal.target_loss
+                  : floor > 0
+                      ? default_target  // the plan's target counts from zero, this from the floor
+                      : record.plan->target_loss.value_or(default_target);
   // Who set out for a loss did not set out for a stationary point.
   claims.first_order = !goal.target_loss && !record.plan->target_loss;
   claims.slack = record.forecast && record.forecast->flow_time ? adapted_flow_slack : 0;

@@ -116,6 +116,8 @@ RunOptions run_options(const Session& session, const RunFolder& folder) {
                           {.validated = static_cast<bool>(session.problem.validation),
                            .patience = session.settings.patience});
   options.validation = session.problem.validation;
+  options.target = session.settings.goal.target_loss ? session.settings.goal.target_loss
+                                                     : session.record.plan->target_loss;
   options.stop_token = &watch_interrupts();
   options.checkpoint.emplace();
   options.checkpoint->path = folder.checkpoint();

@@ -14,6 +14,7 @@ namespace {
 constexpr double default_eps = 1e-3;           // of first-order targets: * max(1, |g0|)
 constexpr double descent_eps = 1e-8;           // gd where the point itself is wanted
 constexpr double interpolation_share = 1e-8;   // default target where every value can be reached
+constexpr double floor_share = 1e-6;           // relative above a floor that cannot be passed
 constexpr double classification_limit = 1500;  // parameters an exact step on labels is worth
 // The adapted flow takes about six factorizations per step, so by itself it is taken only where J
 // is so well conditioned, and changes so little along a Gauss-Newton step, that a few steps
@@ -148,6 +149,12 @@ Stop stop_adapted_flow(const ProblemSize& size, const Preflight& preflight, cons
   return {{}, {}, "rank loss: runs on to 1e-6 relative above its floor"};
 }
 
+// Where conflicting rows are what keeps the values from being reached.
+bool runs_into_floor(const ProblemSize& size, const Preflight& preflight) {
+  return size.composite && !size.classification && size.overparametrized() && preflight.rank &&
+         !preflight.rank->full.value_or(true) && preflight.rank->duplicate_floor > 0;
+}
+
 Stop choose_stop(const ProblemSize& size, const Preflight& preflight, const Goal& goal,
                  const Plan& plan, const std::optional<double>& eps) {
   if (goal.target_loss) return {goal.target_loss, eps, "the target loss asked for"};
@@ -159,6 +166,10 @@ Stop choose_stop(const ProblemSize& size, const Preflight& preflight, const Goal
     if (needs_composite(plan.method)) return {{}, {}, "until no step lowers the value"};
     if (plan.method == "gd") return {{}, descent_eps, "the point itself is wanted"};
   }
+  if (needs_composite(plan.method) && runs_into_floor(size, preflight))
+    return {(1 + floor_share) * preflight.rank->duplicate_floor,
+            {},
+            "1e-6 relative above the floor that conflicting rows force"};
   Stop stop{
       {}, default_tolerance(preflight), "first-order tolerance 1e-3 max(1, |gradient| at start)"};
   if (needs_composite(plan.method) && can_interpolate(size, preflight)) {

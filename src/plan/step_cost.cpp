@@ -158,9 +158,10 @@ struct FirstOrderShape {
 
 FirstOrderShape first_order_shape(std::string_view method) {
   constexpr double memory_pairs = 10;
-  if (method == "lbfgs") return {1.1, 0.1, 2 * memory_pairs + 8};  // most line searches take one
-  if (method == "gd") return {1, 1, 5};                            // one backtracking trial
-  return {1, 0, 6};                                                // adam and others
+  // A checkpoint holds what the state holds twice more: as tensors, and as bytes on their way.
+  if (method == "lbfgs") return {1.1, 0.1, 6 * memory_pairs + 12};  // most line searches take one
+  if (method == "gd") return {1, 1, 9};                             // one backtracking trial
+  return {1, 0, 14};                                                // adam and others
 }
 
 StepCost first_order_cost(const std::string& method, const ProblemSize& size) {

@@ -94,6 +94,22 @@ class Loop {
     return result();
   }
 
+  // A stationary point above the target is no success. Flows land on their time, not on the value:
+  // within a percent counts as reached.
+  StopReason judged(StopReason halt) const {
+    constexpr double slack = 0.01;
+    const double value = history_.trace.back().value;
+    if (halt.outcome != Outcome::converged || !options_.target ||
+        value <= (1 + slack) * *options_.target)
+      return halt;
+    halt.outcome = Outcome::stalled;
+    halt.advice = fmt::format(
+        "nothing lowers the loss further, but {:.3g} is above the target {:.3g}: see rank, floor "
+        "and conflicting rows of the preflight, or take a larger model or another start",
+        value, *options_.target);
+    return halt;
+  }
+
   // Completes the record of the point just reached and notes whether it is the best.
   void add(StepRecord record, const Stopwatch& clock) {
     const auto step = static_cast<std::int64_t>(history_.trace.size());
@@ -137,7 +153,7 @@ class Loop {
   bool has_ended() {
     const bool stop_requested = options_.stop_token && options_.stop_token->requested();
     reasons_ = stop_->check_all(progress(stop_requested));
-    if (const auto& halt = history_.trace.back().halt) reasons_.push_back(*halt);
+    if (const auto& halt = history_.trace.back().halt) reasons_.push_back(judged(*halt));
     std::ranges::transform(reasons_, reasons_.begin(), without_non_finite);
     std::ranges::stable_sort(reasons_, outranks);
     return !reasons_.empty();

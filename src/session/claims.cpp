@@ -10,7 +10,7 @@ constexpr double adapted_flow_slack = 0.01;  // where it lands on a flow time, n
 
 // A point that the validation rows chose on the way makes no claim about the training objective.
 bool chosen_by_validation(const Result& result) {
-  return result.reason.outcome == Outcome::early_stopped || result.best_step != result.steps;
+  return result.reason.outcome != Outcome::converged && result.best_step != result.steps;
 }
 
 }  // namespace

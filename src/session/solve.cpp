@@ -7,6 +7,7 @@
 namespace thalweg {
 namespace {
 
+constexpr double exact_fit_share = 1e-10;      // of the loss at the start
 constexpr Index most_solution_numbers = 1000;  // a report is read by people
 
 report::ProblemSection problem_section(const CompositeObjective& problem) {
@@ -31,7 +32,12 @@ StopWhen stopping(const Goal& goal, const report::Record& record, const StopOpti
   if (plan.target_loss && !record.forecast->flow_time)
     criteria.push_back(target_loss(*plan.target_loss));
   if (plan.gradient_tolerance) criteria.push_back(gradient_tolerance(*plan.gradient_tolerance));
-  if (options.validated) criteria.push_back(patience(options.patience));
+  if (options.validated) {
+    criteria.push_back(patience(options.patience));
+    // Data that can be fitted exactly: the held-back loss may fall for ever, with nothing to learn.
+    if (!all_steps && !plan.target_loss)
+      criteria.push_back(target_loss(exact_fit_share * record.forecast->initial_loss));
+  }
   return any_of(std::move(criteria));
 }
 
@@ -71,6 +77,7 @@ Solved solve(const CompositeObjective& problem, const ConstVectorRef& x0, const 
   how.stop = stopping(goal, record, stop);
   how.validation = options.validation;
   how.observers = options.observers;
+  how.target = goal.target_loss ? goal.target_loss : record.plan->target_loss;
   how.stop_token = options.stop_token;
   how.context.seed = options.seed;
   how.context.memory_limit = limit;

@@ -39,6 +39,9 @@ struct RunOptions {
   /// Loss on held-back data at x; evaluated after every accepted step. Empty: no validation. With
   /// it the best point is the one of smallest validation loss, without it that of smallest value.
   std::function<double(const ConstVectorRef& x)> validation;
+  /// The value the user set out for, if any: a method that halts as converged above it (a
+  /// stationary point, a floor) has not done what was asked, and the run is stalled.
+  std::optional<double> target;
   const StopToken* stop_token = nullptr;  ///< not owned; a request ends the run with `interrupted`
   std::optional<CheckpointPlan> checkpoint;
   Context context;

@@ -112,6 +112,17 @@ class AdaptedFlow(CliTest):
         self.assertAlmostEqual(outcome["loss"], report["forecast"]["initial_loss"], delta=1e-12)
         self.assertEqual(report, json.loads((self.folder / "o/report.json").read_text()))
 
+    def test_a_plateau_above_the_target_is_no_success_for_any_method(self):
+        self.write_table(*first_rows(ROWS))
+        self.write("zero.csv", "w\n" + "0\n" * (INPUTS * 16 + 16 + 16 + 1))
+        for method in ("levenberg-marquardt", "gauss-newton"):
+            with self.subTest(method):
+                ran = self.run_in_folder("train", "part.csv", "--target", "strength_mpa", "--model",
+                                         "mlp:16", "--method", method, "--init", "zero.csv",
+                                         "--target-loss", "1e-6", "--out", "o", "--force", "--json")
+                self.assert_exit(ran, 5)
+                self.assertEqual(ran.json()["outcome"]["outcome"], "stalled")
+
 
 if __name__ == "__main__":
     harness.main()

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "thalweg/model/margin_losses.hpp"
 #include "thalweg/model/output_losses.hpp"
 #include "vector_file.hpp"
 

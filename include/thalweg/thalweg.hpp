@@ -17,6 +17,8 @@
 #include "thalweg/method/lbfgs.hpp"
 #include "thalweg/method/levenberg_marquardt.hpp"
 #include "thalweg/method/registry.hpp"
+#include "thalweg/model/linear_model.hpp"
+#include "thalweg/model/margin_losses.hpp"
 #include "thalweg/model/network.hpp"
 #include "thalweg/model/nist.hpp"
 #include "thalweg/model/output_losses.hpp"

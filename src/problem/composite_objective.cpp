@@ -32,6 +32,20 @@ double CompositeObjective::value_and_gradient(const ConstVectorRef& x, VectorRef
   return loss_->value(at_x->outputs());
 }
 
+double CompositeObjective::value_and_gradient(const ConstVectorRef& x, Batch batch,
+                                              VectorRef g) const {
+  const double sum = model_->batch_sum(x, batch, *loss_, g);
+  const auto count = static_cast<double>(batch.size());
+  g /= count;
+  return sum / count;
+}
+
+double CompositeObjective::log_value(const ConstVectorRef& x) const {
+  Vector y(model_->output_count());
+  model_->outputs(x, y);
+  return loss_->log_value(y);
+}
+
 std::string CompositeObjective::description() const {
   return loss_->description() + " of " + model_->description();
 }

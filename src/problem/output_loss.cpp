@@ -1,6 +1,10 @@
 #include "thalweg/problem/output_loss.hpp"
 
+#include <cmath>
+
 namespace thalweg {
+
+double OutputLoss::log_value(const ConstVectorRef& y) const { return std::log(value(y)); }
 
 void apply_root(const Matrix& root, const ConstVectorRef& v, VectorRef sv) {
   if (root.size() == 0) {

@@ -88,6 +88,24 @@ double Linearization::normal_flops() const {
   return static_cast<double>(parameter_count()) * apply_flops() / 2;
 }
 
+double OutputModel::batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,
+                              VectorRef g) const {
+  const auto at_x = linearize(x);
+  const Index samples = sample_count(), per_sample = outputs_per_sample();
+  const auto count = static_cast<Index>(batch.size());
+  Vector y(count * per_sample), gy(count * per_sample);
+  for (Index q = 0; q < per_sample; ++q)
+    for (Index k = 0; k < count; ++k)
+      y[q * count + k] = at_x->outputs()[q * samples + batch[static_cast<std::size_t>(k)]];
+  const double sum = loss.batch_sum(batch, y, gy);
+  Vector all = Vector::Zero(output_count());
+  for (Index q = 0; q < per_sample; ++q)
+    for (Index k = 0; k < count; ++k)
+      all[q * samples + batch[static_cast<std::size_t>(k)]] += gy[q * count + k];
+  at_x->apply_adjoint(all, g);
+  return sum;
+}
+
 double OutputModel::forward_flops() const {
   return 2.0 * static_cast<double>(output_count()) * static_cast<double>(parameter_count());
 }

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "thalweg/core/random.hpp"
+#include "thalweg/model/margin_losses.hpp"
 #include "thalweg/model/network.hpp"
 #include "thalweg/model/output_losses.hpp"
 #include "thalweg/problem/composite_objective.hpp"

@@ -1,8 +1,6 @@
-// Squared, Huber and cross-entropy losses of stacked outputs. Targets are (N, Q) matrices; see
+// Squared and Huber losses of stacked outputs. Targets are (N, Q) matrices; see
 // Linearization for the stacking.
 #pragma once
-
-#include <vector>
 
 #include "thalweg/problem/output_loss.hpp"
 
@@ -16,6 +14,7 @@ class SquaredLoss final : public OutputLoss {
   Index outputs_per_sample() const override { return targets_.cols(); }
   double value(const ConstVectorRef& y) const override;
   void gradient(const ConstVectorRef& y, VectorRef gy) const override;
+  double batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const override;
   void hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
                        VectorRef hv) const override;
   Matrix hessian_root(const ConstVectorRef& y) const override;
@@ -37,6 +36,7 @@ class HuberLoss final : public OutputLoss {
   Index outputs_per_sample() const override { return targets_.cols(); }
   double value(const ConstVectorRef& y) const override;
   void gradient(const ConstVectorRef& y, VectorRef gy) const override;
+  double batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const override;
   void hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
                        VectorRef hv) const override;
   Matrix hessian_root(const ConstVectorRef& y) const override;
@@ -44,31 +44,10 @@ class HuberLoss final : public OutputLoss {
   std::string description() const override;
 
  private:
+  double sum_of(const Vector& residual) const;
+
   Matrix targets_;
   double delta_;
-};
-
-/// Mean cross-entropy. Two classes: ONE margin output z per sample, positive for class 1, loss ln(1
-/// + exp(-s z)). More: Q = classes outputs per sample and a softmax. Computed without overflow or
-/// cancellation for any finite y.
-class CrossEntropyLoss final : public OutputLoss {
- public:
-  /// labels: class index 0 .. classes-1 per sample; classes >= 2.
-  CrossEntropyLoss(std::vector<int> labels, int classes);
-  Index output_count() const override;
-  Index outputs_per_sample() const override;
-  double value(const ConstVectorRef& y) const override;
-  void gradient(const ConstVectorRef& y, VectorRef gy) const override;
-  void hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
-                       VectorRef hv) const override;
-  Matrix hessian_root(const ConstVectorRef& y) const override;
-  std::string description() const override;
-
- private:
-  int label(Index sample) const { return labels_[static_cast<std::size_t>(sample)]; }
-
-  std::vector<int> labels_;
-  int classes_;
 };
 
 }  // namespace thalweg

@@ -10,7 +10,7 @@
 namespace thalweg {
 
 /// f(x) = L(y(x)).
-class CompositeObjective final : public Objective {
+class CompositeObjective : public Objective, public FiniteSum {
  public:
   /// Throws UsageError when model and loss disagree on m or Q.
   CompositeObjective(std::shared_ptr<const OutputModel> model,
@@ -19,9 +19,15 @@ class CompositeObjective final : public Objective {
   Index dimension() const override { return model_->parameter_count(); }
   double value(const ConstVectorRef& x) const override;
   double value_and_gradient(const ConstVectorRef& x, VectorRef g) const override;
+  double value_and_gradient(const ConstVectorRef& x, Batch batch, VectorRef g) const override;
+  double log_value(const ConstVectorRef& x) const override;
   Index sample_count() const override { return loss_->sample_count(); }
   double lower_bound() const override { return loss_->lower_bound(); }
   std::string description() const override;
+
+  /// lambda >= 0 of a term lambda/2 |x|^2 that a derived class adds: 0 here. Methods that look at
+  /// model and loss alone refuse a problem where it is not 0.
+  virtual double ridge() const { return 0; }
 
   const OutputModel& model() const { return *model_; }
   const OutputLoss& loss() const { return *loss_; }

@@ -2,7 +2,9 @@
 // (problem/adaptors.hpp).
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "thalweg/core/types.hpp"
@@ -24,17 +26,46 @@ class Objective {
   /// are, never thrown.
   virtual double value_and_gradient(const ConstVectorRef& x, VectorRef g) const = 0;
 
+  /// ln f(x) where f >= 0: stays meaningful where f(x) underflows. The default is the logarithm of
+  /// value(x); losses that fall below 1e-300 override it. NaN where f(x) < 0.
+  virtual double log_value(const ConstVectorRef& x) const;
+
   virtual Index sample_count() const { return 1; }  ///< N, for counting epochs
   virtual double lower_bound() const;  ///< a proved lower bound of f; -infinity if none is known
   virtual std::string description() const { return "objective"; }
 };
 
-/// An objective with exact Hessian-vector products.
+/// The Hessian H at one point, a symmetric operator on (n). It stays valid as long as its problem.
+class Hessian {
+ public:
+  virtual ~Hessian() = default;
+  Hessian() = default;
+  Hessian(const Hessian&) = delete;
+  Hessian& operator=(const Hessian&) = delete;
+
+  virtual void apply(const ConstVectorRef& v, VectorRef hv) const = 0;  ///< H v
+  /// The diagonal of H, (n), where it costs no more than a few products; else absent.
+  virtual std::optional<Vector> diagonal() const { return std::nullopt; }
+};
+
+/// Capability: exact Hessian-vector products.
 class TwiceDifferentiable {
  public:
   virtual ~TwiceDifferentiable() = default;
-  virtual void hessian_product(const ConstVectorRef& x, const ConstVectorRef& v,
-                               VectorRef hv) const = 0;
+  virtual std::unique_ptr<Hessian> hessian(const ConstVectorRef& x) const = 0;
+};
+
+/// Sample numbers, each in 0 .. N-1; a sample may occur more than once.
+using Batch = std::span<const Index>;
+
+/// Capability: f is the mean over samples, and the mean over some of them can be had for their
+/// share of the work.
+class FiniteSum {
+ public:
+  virtual ~FiniteSum() = default;
+  /// Returns the MEAN over the batch of the samples' objectives at x (a term that belongs to no
+  /// sample, such as a ridge penalty, counts in full) and writes its gradient g, shape (n).
+  virtual double value_and_gradient(const ConstVectorRef& x, Batch batch, VectorRef g) const = 0;
 };
 
 }  // namespace thalweg

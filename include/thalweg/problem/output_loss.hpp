@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "thalweg/core/types.hpp"
+#include "thalweg/problem/objective.hpp"
 
 namespace thalweg {
 
@@ -25,6 +25,12 @@ class OutputLoss {
   virtual void gradient(const ConstVectorRef& y, VectorRef gy) const = 0;  ///< dL/dy, (m)
   virtual void hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
                                VectorRef hv) const = 0;
+  /// ln L(y), meaningful also where L(y) underflows. The default is the logarithm of value(y).
+  virtual double log_value(const ConstVectorRef& y) const;
+  /// The samples of a batch alone, b of them: y and gy, shape (b * Q), are stacked output by output
+  /// over the batch. Returns the SUM of their losses (N L is the sum over all samples) and writes
+  /// its gradient.
+  virtual double batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const = 0;
   /// A root S of the Hessian, H = S' S, in the layout of Linearization::normal: (m, Q).
   virtual Matrix hessian_root(const ConstVectorRef& y) const = 0;
 

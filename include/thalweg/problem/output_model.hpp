@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "thalweg/core/types.hpp"
+#include "thalweg/problem/output_loss.hpp"
 
 namespace thalweg {
 
@@ -73,6 +73,13 @@ class OutputModel {
   /// The default measures the Jacobian by central differences, and says so (Linearization::exact()
   /// is false).
   virtual std::unique_ptr<Linearization> linearize(const ConstVectorRef& x) const;
+
+  /// The outputs are linear in the parameters: J does not depend on x, and y(0) = 0.
+  virtual bool linear() const { return false; }
+  /// Sum of the losses of a batch and its gradient in the parameters, g (n). The default works on
+  /// all samples; models override it to work on the batch alone.
+  virtual double batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,
+                           VectorRef g) const;
 
   virtual std::string description() const { return "model"; }
   virtual double forward_flops() const;  ///< work of outputs(); default 2 m n

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "thalweg/core/error.hpp"
+#include "thalweg/model/margin_losses.hpp"
 #include "thalweg/model/network.hpp"
 #include "thalweg/model/output_losses.hpp"
 #include "thalweg/run/run.hpp"

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "thalweg/core/random.hpp"
+#include "thalweg/model/margin_losses.hpp"
 #include "thalweg/model/output_losses.hpp"
 #include "thalweg/run/run.hpp"
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "thalweg/core/random.hpp"
+#include "thalweg/model/margin_losses.hpp"
 #include "thalweg/model/network.hpp"
 #include "thalweg/model/nist.hpp"
 #include "thalweg/model/output_losses.hpp"

@@ -1,4 +1,5 @@
 #include "thalweg/model/output_losses.hpp"
+#include "thalweg/model/margin_losses.hpp"
 
 #include <gtest/gtest.h>
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "thalweg/core/random.hpp"
+#include "thalweg/model/margin_losses.hpp"
 #include "thalweg/model/network.hpp"
 #include "thalweg/model/output_losses.hpp"
 #include "thalweg/preflight/preflight.hpp"

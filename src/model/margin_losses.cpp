@@ -1,0 +1,174 @@
+#include "thalweg/model/margin_losses.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace thalweg {
+namespace {
+
+using ConstMatrixMap = Eigen::Map<const Matrix>;
+using MatrixMap = Eigen::Map<Matrix>;
+
+// 1 / (1 + e^-z), without overflow and with full relative accuracy for negative z.
+double logistic(double z) {
+  const double e = std::exp(-std::abs(z));
+  return (z < 0 ? e : 1.0) / (1.0 + e);
+}
+
+// ln(1 + e^z), without overflow.
+double soft_plus(double z) { return (z < 0 ? 0.0 : z) + std::log1p(std::exp(-std::abs(z))); }
+
+// Class probabilities of every sample and the logarithm of their normalization.
+struct Softmax {
+  Matrix probabilities;     // (N, Q)
+  Vector largest, log_sum;  // ln sum_q e^{z_q} = largest + log_sum
+
+  explicit Softmax(const ConstMatrixMap& z)
+      : probabilities(z.rows(), z.cols()), largest(z.rowwise().maxCoeff()), log_sum(z.rows()) {
+    for (Index i = 0; i < z.rows(); ++i) {
+      Index top = 0;
+      z.row(i).maxCoeff(&top);
+      double others = 0;
+      for (Index q = 0; q < z.cols(); ++q) {
+        const double e = std::exp(z(i, q) - largest[i]);
+        probabilities(i, q) = e;
+        if (q != top) others += e;
+      }
+      probabilities.row(i) /= 1 + others;
+      log_sum[i] = std::log1p(others);  // keeps losses far below machine precision
+    }
+  }
+};
+
+// ln of the sum of e^-margin of sample i.
+double log_odds_against(const MarginLoss& loss, const ConstVectorRef& y, Index i) {
+  if (loss.classes() == 2) return -loss.sign(i) * y[i];
+  const Index n = loss.sample_count(), own = loss.label(i) * n + i;
+  double largest = -std::numeric_limits<double>::infinity(), sum = 0;
+  for (int q = 0; q < loss.classes(); ++q)
+    if (q != loss.label(i)) largest = std::max(largest, y[q * n + i]);
+  for (int q = 0; q < loss.classes(); ++q)
+    if (q != loss.label(i)) sum += std::exp(y[q * n + i] - largest);
+  return largest - y[own] + std::log(sum);
+}
+
+// ln ln(1 + e^z): z itself far below 0, where e^z underflows.
+double log_soft_plus(double z) {
+  constexpr double linear = -37;  // below it ln(1 + e^z) = e^z to rounding
+  return z < linear ? z : std::log(soft_plus(z));
+}
+
+// Sum of the losses of `count` samples with outputs y, and its gradient.
+template <class LabelOf>
+double sum_and_gradient(const ConstVectorRef& y, Index count, LabelOf label_of, int classes,
+                        VectorRef gy) {
+  double sum = 0;
+  if (classes == 2) {
+    for (Index i = 0; i < count; ++i) {
+      const double sign = label_of(i) == 1 ? 1 : -1;
+      sum += soft_plus(-sign * y[i]);
+      gy[i] = -sign * logistic(-sign * y[i]);
+    }
+    return sum;
+  }
+  const ConstMatrixMap z(y.data(), count, classes);
+  const Softmax softmax(z);
+  MatrixMap g(gy.data(), count, classes);
+  g = softmax.probabilities;
+  for (Index i = 0; i < count; ++i) {
+    const int label = label_of(i);
+    sum += (softmax.largest[i] - z(i, label)) + softmax.log_sum[i];
+    // -(sum of the other probabilities) has no cancellation where p is near 1.
+    double others = 0;
+    for (int q = 0; q < classes; ++q)
+      if (q != label) others += softmax.probabilities(i, q);
+    g(i, label) = -others;
+  }
+  return sum;
+}
+
+}  // namespace
+
+double CrossEntropyLoss::value(const ConstVectorRef& y) const {
+  const Index n = sample_count();
+  double sum = 0;
+  if (classes() == 2) {
+    for (Index i = 0; i < n; ++i) sum += soft_plus(label(i) == 1 ? -y[i] : y[i]);
+  } else {
+    const ConstMatrixMap z(y.data(), n, classes());
+    const Softmax softmax(z);
+    for (Index i = 0; i < n; ++i) sum += (softmax.largest[i] - z(i, label(i))) + softmax.log_sum[i];
+  }
+  return sum / static_cast<double>(n);
+}
+
+double CrossEntropyLoss::log_value(const ConstVectorRef& y) const {
+  const Index n = sample_count();
+  // ln l of each sample: ln ln(1 + s) with ln s the logarithm of the sum of e^-margin.
+  Vector logs(n);
+  for (Index i = 0; i < n; ++i) logs[i] = log_soft_plus(log_odds_against(*this, y, i));
+  const double largest = logs.maxCoeff();
+  if (!std::isfinite(largest)) return largest;
+  return largest + std::log((logs.array() - largest).exp().mean());
+}
+
+void CrossEntropyLoss::gradient(const ConstVectorRef& y, VectorRef gy) const {
+  const Index n = sample_count();
+  sum_and_gradient(
+      y, n, [this](Index i) { return label(i); }, classes(), gy);
+  gy /= static_cast<double>(n);
+}
+
+double CrossEntropyLoss::batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const {
+  const auto label_of = [&](Index k) { return label(batch[static_cast<std::size_t>(k)]); };
+  return sum_and_gradient(y, static_cast<Index>(batch.size()), label_of, classes(), gy);
+}
+
+double CrossEntropyLoss::curvature_bound() const { return classes() == 2 ? 0.25 : 0.5; }
+
+void CrossEntropyLoss::hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
+                                       VectorRef hv) const {
+  const Index n = sample_count();
+  const double scale = 1 / static_cast<double>(n);
+  if (classes() == 2) {
+    for (Index i = 0; i < n; ++i) hv[i] = scale * logistic(y[i]) * logistic(-y[i]) * v[i];
+    return;
+  }
+  const Softmax softmax(ConstMatrixMap(y.data(), n, classes()));
+  const ConstMatrixMap direction(v.data(), n, classes());
+  MatrixMap product(hv.data(), n, classes());
+  const auto& p = softmax.probabilities;
+  const Vector mean = (p.array() * direction.array()).rowwise().sum();
+  product = scale * (p.array() * (direction.colwise() - mean).array());
+}
+
+Matrix CrossEntropyLoss::hessian_root(const ConstVectorRef& y) const {
+  const Index n = sample_count();
+  const double scale = 1 / std::sqrt(static_cast<double>(n));
+  if (classes() == 2) {
+    Matrix root(n, 1);
+    for (Index i = 0; i < n; ++i)
+      root(i, 0) = scale * std::sqrt(logistic(y[i])) * std::sqrt(logistic(-y[i]));
+    return root;
+  }
+  // H_i = diag(p) - p p' = S'S with S = diag(sqrt p) (I - 1 p'), since sum p = 1.
+  const Softmax softmax(ConstMatrixMap(y.data(), n, classes()));
+  Matrix root(n * classes(), classes());
+  for (Index q = 0; q < classes(); ++q) {
+    const auto half = softmax.probabilities.col(q).array().sqrt();
+    for (Index p = 0; p < classes(); ++p) {
+      const double unit = p == q ? 1 : 0;
+      root.col(p).segment(q * n, n) = scale * half * (unit - softmax.probabilities.col(p).array());
+    }
+  }
+  return root;
+}
+
+std::string CrossEntropyLoss::description() const {
+  return classes() == 2 ? "logistic loss" : fmt::format("cross-entropy of {} classes", classes());
+}
+
+}  // namespace thalweg

@@ -17,7 +17,7 @@ struct RecordField {
       member;
 };
 
-inline constexpr std::array<RecordField, 16> record_fields = {{
+inline constexpr std::array<RecordField, 24> record_fields = {{
     {"iteration", &StepRecord::iteration},
     {"accepted", &StepRecord::accepted},
     {"value", &StepRecord::value},
@@ -30,6 +30,14 @@ inline constexpr std::array<RecordField, 16> record_fields = {{
     {"sigma_min", &StepRecord::sigma_min},
     {"predicted", &StepRecord::predicted},
     {"deviation", &StepRecord::deviation},
+    {"log_value", &StepRecord::log_value},
+    {"training_error", &StepRecord::training_error},
+    {"margin", &StepRecord::margin},
+    {"average_log_value", &StepRecord::average_log_value},
+    {"last_log_value", &StepRecord::last_log_value},
+    {"bound_log_value", &StepRecord::bound_log_value},
+    {"transition_step", &StepRecord::transition_step},
+    {"last_increase_step", &StepRecord::last_increase_step},
     {"validation", &StepRecord::validation},
     {"evaluations", &StepRecord::evaluations},
     {"samples", &StepRecord::samples},

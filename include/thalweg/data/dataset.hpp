@@ -24,6 +24,8 @@ struct DatasetOptions {
   Task task = Task::automatic;
   Missing missing = Missing::refuse;
   bool standardize = true;
+  /// Keep the inputs of a sparse table sparse (Part::sparse); else they are made dense.
+  bool keep_sparse = false;
   double validation = 0, test = 0;  ///< fractions in [0, 1), sum < 1
   std::uint64_t seed = 0;
 };
@@ -55,6 +57,8 @@ struct Encoding {
   /// Encodes the features of any table that has the columns (by name; extra ones are ignored).
   /// Throws DataError.
   Matrix encode(const Table& table) const;
+  /// Raw inputs (rows, D) of a sparse table, for models that take mean and scale themselves.
+  SparseMatrix encode_sparse(const Table& table) const;
   /// The features of some rows before standardization, (rows, D).
   Matrix encode_raw(const Table& table, const std::vector<Index>& rows) const;
   Matrix standardized(Matrix raw) const;  ///< (raw - mean) / scale, column by column
@@ -64,12 +68,15 @@ struct Encoding {
 
 /// Standardized inputs and targets of one part of the split.
 struct Part {
-  Matrix inputs;            ///< (N, D)
+  Matrix inputs;  ///< (N, D); empty where the table is sparse and stays so
+  /// Sparse tables: raw inputs (N, D), input = (raw - mean) / scale of the encoding; else empty.
+  SparseMatrix sparse;
   Matrix targets;           ///< (N, Q), standardized; empty for classification
   Matrix raw_targets;       ///< (N, Q), original units; empty for classification
   std::vector<int> labels;  ///< classification: class indices
   std::vector<Index> rows;  ///< row in the table
-  Index size() const { return inputs.rows(); }
+  Index size() const { return static_cast<Index>(rows.size()); }
+  bool is_sparse() const { return sparse.cols() > 0; }
 };
 
 struct Dataset {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "thalweg/core/sparse.hpp"
 #include "thalweg/core/types.hpp"
 
 namespace thalweg {
@@ -35,6 +36,9 @@ struct Table {
   bool header_found = true;
   char delimiter = ',';
   std::vector<Column> columns;
+  /// Feature columns of a LIBSVM file, (rows, columns): column j is named x<j>, LIBSVM index j + 1.
+  /// `columns` then holds the labels alone, as "label". Empty for tables of other formats.
+  SparseMatrix sparse;
   std::vector<Index>
       file_rows;  ///< (rows), 1-based file row (record number, the header being row 1)
 
@@ -45,6 +49,9 @@ struct Table {
   std::string where(Index file_row, Index column) const;
 };
 
+/// The target of a format that carries its labels; empty for CSV.
+std::string own_target(const Table& table);
+
 struct CsvOptions {
   std::optional<char> delimiter;  ///< detected among , ; tab when absent
 };
@@ -54,6 +61,13 @@ struct CsvOptions {
 /// remedy for anything that cannot be used: see docs/data.md for the list.
 Table read_csv(const std::string& path, const CsvOptions& options = {});
 Table parse_csv(std::string_view bytes, const std::string& source, const CsvOptions& options = {});
+
+/// LIBSVM text: a label and index:value pairs per line, indices from 1, ascending; '#' begins a
+/// comment. Throws DataError.
+Table parse_libsvm(std::string_view bytes, const std::string& source);
+/// LIBSVM where the first line reads like it, else CSV. A given delimiter means CSV.
+Table parse_table(std::string_view bytes, const std::string& source,
+                  const CsvOptions& options = {});
 
 /// The bytes of a file ("-": stdin), gunzipped when they are gzip. Throws DataError.
 std::string read_bytes(const std::string& path);

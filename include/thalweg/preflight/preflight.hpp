@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "thalweg/problem/composite_objective.hpp"
+#include "thalweg/problem/margin_loss.hpp"
 
 namespace thalweg {
 
@@ -76,6 +77,38 @@ struct DuplicateReport {
 /// inputs (N, D), targets (N, Q). Rows are equal when all their numbers are (0 equals -0).
 DuplicateReport find_duplicates(const ConstMatrixRef& inputs, const ConstMatrixRef& targets);
 
+/// Whether some parameters classify every sample with a positive margin.
+enum class Separable { yes, no, undecided };
+
+/// Separability of a classification problem by the rows of its Jacobian: for a linear model its
+/// rows z_i = [x_i, 1]; for a network the tangent rows at one point. Margins are those of unit
+/// parameters, of rows divided by the largest row norm R; with more than two classes z_label - z_q
+/// of the class weights, |W|_F = 1.
+struct SeparabilityReport {
+  Separable verdict = Separable::undecided;
+  /// gamma lies between the two. lower: the smallest margin of `separator`, measured again from the
+  /// rows; 0 where none was found. upper: |sum p_i m_i| of the dual point p, measured again.
+  double margin_lower = 0, margin_upper = 0;
+  double row_norm = 0;  ///< R > 0, of the rows as the model sees them
+  Vector separator;     ///< unit parameters (n) of margin_lower; empty where none was found
+  /// Samples that contradict each other, ascending: the support of the dual certificate, or equal
+  /// rows of different classes. Empty unless the verdict is no.
+  std::vector<Index> conflict;
+  bool equal_rows = false;  ///< `conflict` are equal rows of different classes
+  std::string tried;        ///< undecided: what was tried
+  double seconds = 0;
+};
+
+struct SeparabilityOptions {
+  double relative_gap = 0.01;  ///< of upper over lower margin, where the search may end
+  double max_flops = 4e11;     ///< work after which the verdict is undecided
+};
+
+/// `rows` is the linearization whose J holds the rows (outputs do not matter), `loss` the labels.
+SeparabilityReport measure_separability(const Linearization& rows, const MarginLoss& loss,
+                                        const SeparabilityOptions& options = {});
+const char* to_string(Separable verdict);  ///< separable, not_separable, undecided
+
 /// Bytes the method needs at its peak, before anything is allocated.
 struct MemoryReport {
   double bytes = 0, limit = 0;
@@ -95,6 +128,7 @@ GradientCheck check_gradient(const Objective& problem, const ConstVectorRef& x, 
 
 struct Preflight {
   std::optional<RankReport> rank;
+  std::optional<SeparabilityReport> separability;  ///< classification with a linear model
   MemoryReport memory;
   GradientCheck gradient_check;
   double initial_loss = 0;

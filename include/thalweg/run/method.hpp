@@ -34,7 +34,16 @@ struct StepRecord {
       predicted;  ///< the value the theory predicts here, for the rate certificate
   std::optional<double>
       deviation;  ///< distance of the outputs from the predicted line, relative to its length
-  std::optional<double> validation;  ///< set by the loop where it was evaluated
+  std::optional<double> log_value;  ///< ln f(x), where value may underflow
+  // Of large-step methods; see their headers.
+  std::optional<double> training_error;      ///< share of samples whose margin is not above 0
+  std::optional<double> margin;              ///< smallest margin at x over |x| and the row norm
+  std::optional<double> average_log_value;   ///< ln of the loss at the averaged iterate
+  std::optional<double> last_log_value;      ///< ln of the loss at the last iterate
+  std::optional<double> bound_log_value;     ///< ln of what the theory promises for this step
+  std::optional<double> transition_step;     ///< first step with f <= 1/eta so far
+  std::optional<double> last_increase_step;  ///< last step whose value rose so far; 0: never
+  std::optional<double> validation;          ///< set by the loop where it was evaluated
   std::int64_t evaluations =
       0;  ///< passes over the data in this step (values, gradients, linearizations)
   std::int64_t samples = 0;        ///< sample evaluations so far; set by the loop

@@ -249,14 +249,17 @@ RunHistory get_history(const TensorFile& file) {
 }
 
 void require_consistent(const TensorFile& file, const RunHistory& history, Index dimension) {
-  const auto steps = static_cast<std::int64_t>(history.trace.size());
-  const auto is_step = [steps](std::int64_t step) { return step >= 0 && step < steps; };
-  bool consistent = steps > 0 && history.best.size() == dimension && history.evaluations >= 0 &&
+  const auto& trace = history.trace;
+  const auto is_step = [&trace](std::int64_t step) {
+    return std::ranges::binary_search(trace, step, {}, &StepRecord::iteration);
+  };
+  bool consistent = !trace.empty() && trace.front().iteration == 0 &&
+                    history.best.size() == dimension && history.evaluations >= 0 &&
                     history.validations_since_best >= 0 && history.seconds >= 0 &&
                     is_step(history.point_step) && is_step(history.value_step) &&
                     (history.validation_step == -1 || is_step(history.validation_step));
-  for (std::int64_t i = 0; i < steps; ++i)
-    consistent = consistent && history.trace[static_cast<std::size_t>(i)].iteration == i;
+  for (std::size_t i = 1; i < trace.size(); ++i)
+    consistent = consistent && trace[i - 1].iteration < trace[i].iteration;
   if (!consistent) reject(file, "the record of the run contradicts itself");
 }
 

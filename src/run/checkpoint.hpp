@@ -14,7 +14,8 @@ namespace thalweg {
 
 /// What the loop remembers. The numbers of the best steps are found in the trace.
 struct RunHistory {
-  std::vector<StepRecord> trace;      ///< start first; entry k is step k
+  /// Start first, the last step last, by iteration; thinned by `thin`.
+  std::vector<StepRecord> trace;
   Vector best;                        ///< the best point
   std::int64_t point_step = 0;        ///< the step that reached it
   std::int64_t value_step = 0;        ///< the step of the smallest value
@@ -24,6 +25,16 @@ struct RunHistory {
   double seconds = 0;
   std::vector<StopReason> reasons;  ///< why the run ended; empty while it can go on
 };
+
+/// The record of a step that is in the trace.
+const StepRecord& record_at(const RunHistory& history, std::int64_t step);
+
+/// Keeps a long trace short: the first and the last `dense_steps` steps, the best ones, and of
+/// those between every k-th, k a power of two. What is kept depends on the steps alone, so that a
+/// resumed run keeps the same.
+void thin(RunHistory& history);
+inline constexpr std::int64_t dense_steps = 1024;
+inline constexpr std::size_t longest_trace = 16384;
 
 struct Checkpoint {
   std::string method;

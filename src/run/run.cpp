@@ -112,7 +112,7 @@ class Loop {
 
   // Completes the record of the point just reached and notes whether it is the best.
   void add(StepRecord record, const Stopwatch& clock) {
-    const auto step = static_cast<std::int64_t>(history_.trace.size());
+    const std::int64_t step = history_.trace.empty() ? 0 : last_step() + 1;
     history_.evaluations += record.evaluations;
     record.iteration = step;
     record.samples = history_.evaluations * problem_.sample_count();
@@ -123,12 +123,13 @@ class Loop {
     record.seconds = history_.seconds = clock.seconds();
     history_.trace.push_back(std::move(record));
     if (moved && finite) note_best(step);
+    thin(history_);
   }
 
   void note_best(std::int64_t step) {
     const StepRecord& record = at(step);
     // Of equal values the later point is taken: its gradient is smaller.
-    const bool best_value = !(at(history_.value_step).value < record.value);
+    const bool best_value = !is_less(at(history_.value_step), record);
     if (best_value) history_.value_step = step;
     if (!options_.validation) {
       if (best_value) keep_point(step);
@@ -142,6 +143,12 @@ class Loop {
       keep_point(step);
     }
     history_.validations_since_best = best_validation ? 0 : history_.validations_since_best + 1;
+  }
+
+  // By ln f where both have it, since f itself may have underflowed.
+  static bool is_less(const StepRecord& a, const StepRecord& b) {
+    if (a.log_value && b.log_value) return *a.log_value < *b.log_value;
+    return a.value < b.value;
   }
 
   void keep_point(std::int64_t step) {
@@ -164,9 +171,10 @@ class Loop {
     const Outcome outcome = leading_reason().outcome;
     // What converged is the last point, and the criterion must hold at the point returned.
     if (outcome == Outcome::converged) {
-      std::int64_t step = last_step();
-      while (step > 0 && !at(step).accepted) --step;
-      keep_point(step);
+      const auto& trace = history_.trace;
+      const auto kept = std::find_if(trace.rbegin(), trace.rend() - 1,
+                                     [](const StepRecord& r) { return r.accepted; });
+      keep_point(kept->iteration);
     }
     if (outcome != Outcome::interrupted) history_.reasons = reasons_;
   }
@@ -188,7 +196,7 @@ class Loop {
   // Due when waiting for one more step of the same length would exceed the interval.
   bool save_is_due(const Stopwatch& clock) const {
     if (!options_.checkpoint) return false;
-    const double step_seconds = history_.seconds - at(last_step() - 1).seconds;
+    const double step_seconds = history_.seconds - history_.trace.rbegin()[1].seconds;
     return clock.seconds() + step_seconds >= saved_at_ + options_.checkpoint->seconds;
   }
 
@@ -218,10 +226,8 @@ class Loop {
   }
 
   const StopReason& leading_reason() const { return reasons_.front(); }
-  std::int64_t last_step() const { return static_cast<std::int64_t>(history_.trace.size()) - 1; }
-  const StepRecord& at(std::int64_t step) const {
-    return history_.trace[static_cast<std::size_t>(step)];
-  }
+  std::int64_t last_step() const { return history_.trace.back().iteration; }
+  const StepRecord& at(std::int64_t step) const { return record_at(history_, step); }
 
   const Objective& problem_;
   const Method& method_;

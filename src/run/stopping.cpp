@@ -74,12 +74,20 @@ class TargetLoss final : public Criterion {
   double target_;
 };
 
+// Whether the value has fallen so far that only its logarithm tells what it is.
+bool underflows(const StepRecord& record) {
+  constexpr double smallest = 1e-290;  // below it the digits of gradients and sums are lost
+  return record.value < smallest && record.log_value && std::isfinite(*record.log_value);
+}
+
 class GradientTolerance final : public Criterion {
  public:
   GradientTolerance(const char* name, double eps) : name_(name), eps_(eps) {}
   std::optional<StopReason> check(const Progress& progress) const override {
     const auto norm = progress.record.gradient_norm;
     if (!norm || !(*norm <= eps_)) return std::nullopt;
+    if (eps_ == 0 && underflows(progress.record))
+      return std::nullopt;  // not a zero of the gradient
     return StopReason{Outcome::converged, name_, norm, eps_, ""};
   }
 
@@ -140,17 +148,22 @@ class Stall final : public Criterion {
   Stall(std::int64_t window, double relative) : window_(window), relative_(relative) {}
   std::optional<StopReason> check(const Progress& progress) const override {
     const auto& trace = progress.trace;
+    const bool in_log = underflows(progress.record);
     double smallest = std::numeric_limits<double>::infinity(), largest = -smallest;
+    // A difference of logarithms is a relative change already.
+    const auto scale = [&] { return in_log ? 1 : std::abs(largest); };
     std::int64_t accepted = 0;  // the point before the first of `window` steps counts too
     for (auto record = trace.rbegin(); record != trace.rend() && accepted <= window_; ++record) {
       if (!record->accepted) continue;
       ++accepted;
-      smallest = std::min(smallest, record->value);
-      largest = std::max(largest, record->value);
-      if (largest - smallest > relative_ * std::abs(largest)) return std::nullopt;
+      const double level =
+          in_log ? record->log_value.value_or(std::log(record->value)) : record->value;
+      smallest = std::min(smallest, level);
+      largest = std::max(largest, level);
+      if (largest - smallest > relative_ * scale()) return std::nullopt;
     }
     if (accepted <= window_ || !std::isfinite(largest)) return std::nullopt;
-    const double change = largest == smallest ? 0 : (largest - smallest) / std::abs(largest);
+    const double change = largest == smallest ? 0 : (largest - smallest) / scale();
     return StopReason{Outcome::stalled, "stall", change, relative_,
                       fmt::format("the value did not change over {} accepted steps and no "
                                   "convergence criterion holds; try another method, or a smaller "
@@ -316,7 +329,8 @@ StopWhen patience(std::int64_t evaluations) {
 }
 
 StopWhen stall(std::int64_t window, double relative) {
-  require_parameter(window >= 1, "stall window", "be at least 1", static_cast<double>(window));
+  require_parameter(window >= 1 && window <= 1000, "stall window", "lie in 1 .. 1000",
+                    static_cast<double>(window));
   require_parameter(relative >= 0, "stall change", "be at least 0", relative);
   return std::make_shared<Stall>(window, relative);
 }

@@ -62,7 +62,9 @@ struct Result {
   std::int64_t samples = 0;          ///< sample evaluations
   std::int64_t evaluations = 0;      ///< passes over the data
   double seconds = 0;                ///< over all parts of a resumed run
-  std::vector<StepRecord> trace;     ///< start first
+  /// Start first; of runs beyond 16384 steps the steps between the first and the last thousand are
+  /// thinned. The last record is that of the last step.
+  std::vector<StepRecord> trace;
 };
 
 /// Runs from x0. Errors of use are thrown before the first step; numerical trouble ends in an

@@ -13,11 +13,13 @@ namespace thalweg {
 /// What the loop knows after a step; a criterion is a pure function of it, so that a resumed run
 /// stops at the same step.
 struct Progress {
-  const StepRecord& start;               ///< record of step 0
-  const StepRecord& record;              ///< record of the step just done
-  const std::vector<StepRecord>& trace;  ///< all records, start first, `record` last
-  double best_value;                     ///< smallest finite value so far (that of the start else)
-  std::int64_t best_step;                ///< its step; of equal values the latest
+  const StepRecord& start;   ///< record of step 0
+  const StepRecord& record;  ///< record of the step just done
+  /// Start first, `record` last; of very long runs the steps between the first and the last
+  /// thousand are thinned.
+  const std::vector<StepRecord>& trace;
+  double best_value;       ///< smallest finite value so far (that of the start else)
+  std::int64_t best_step;  ///< its step; of equal values the latest
   std::optional<double> best_validation;
   std::int64_t best_validation_step = 0;
   std::int64_t validations_since_best = 0;  ///< evaluations since the best one
@@ -44,13 +46,13 @@ inline StopWhen operator&(StopWhen a, StopWhen b) { return all_of({std::move(a),
 // Each says in its comment what is compared: `measured` on the left, `threshold` on the right.
 StopWhen target_loss(double target);      ///< converged: value <= target
 StopWhen gradient_tolerance(double eps);  ///< converged: gradient norm <= eps
-StopWhen zero_gradient();                 ///< converged: gradient norm <= 0
-StopWhen max_steps(std::int64_t steps);   ///< budget_exhausted: iteration >= steps
-StopWhen time_limit(double seconds);      ///< budget_exhausted: seconds >= limit
+StopWhen zero_gradient();  ///< converged: gradient norm <= 0, unless value and gradient underflow
+StopWhen max_steps(std::int64_t steps);  ///< budget_exhausted: iteration >= steps
+StopWhen time_limit(double seconds);     ///< budget_exhausted: seconds >= limit
 /// early_stopped: validation evaluations since the best one >= evaluations
 StopWhen patience(std::int64_t evaluations);
 /// stalled: (largest - smallest value) / |largest| <= relative, over the last `window` accepted
-/// steps and the one before them. A value that rises or swings is no stall.
+/// steps and the one before them, window <= 1000. A value that rises or swings is no stall.
 StopWhen stall(std::int64_t window = 50, double relative = 1e-12);
 /// diverged: value > factor * max(|start value|, 2^-52), and above the value of the step before.
 StopWhen divergence(double factor = 1e10);

@@ -303,6 +303,36 @@ TEST_F(CheckpointTest, AnInterruptedRunGoesOnWhereItWas) {
   }
 }
 
+TEST_F(CheckpointTest, ALongTraceIsThinnedAndResumesToTheSame) {
+  constexpr std::int64_t steps = 60000;
+  std::vector<std::optional<double>> path_taken;
+  for (std::int64_t k = 0; k < steps; ++k)
+    path_taken.push_back(k == 30001 ? -1.0 : 2 + std::sin(static_cast<double>(k)));
+  const Script wave(path_taken);
+  const Result whole = run(Identity(), wave, start, options(max_steps(steps)));
+  EXPECT_EQ(whole.steps, steps);
+  EXPECT_EQ(whole.best_step, 30002) << "the best step stays in the trace, and is found there";
+  EXPECT_EQ(whole.value, -1);
+  EXPECT_LE(whole.trace.size(), 16384U);
+  EXPECT_EQ(whole.trace[1023].iteration, 1023);
+  EXPECT_EQ(whole.trace[whole.trace.size() - 1024].iteration, steps - 1023);
+
+  struct Interrupter final : Observer {
+    void on_step(const Progress& progress) override {
+      if (progress.record.iteration == 40000) token.request();
+    }
+    StopToken token;
+  } interrupter;
+  RunOptions first = saved(max_steps(steps));
+  first.stop_token = &interrupter.token;
+  first.observers = {&interrupter};
+  ASSERT_EQ(run(Identity(), wave, start, first).steps, 40000);
+  const Result rest = resume(Identity(), wave, path, saved(max_steps(steps)));
+  EXPECT_EQ(values(rest), values(whole));
+  EXPECT_EQ(rest.best_step, whole.best_step);
+  EXPECT_EQ(rest.evaluations, whole.evaluations);
+}
+
 TEST_F(CheckpointTest, EarlyStoppingDecidesAsWithoutInterruption) {
   const auto validation = [](const ConstVectorRef& x) { return std::abs(x[0] - 7.4); };
   RunOptions unbroken = options(patience(2));

@@ -74,8 +74,10 @@ TEST(Trace, HasAHeaderAndLeavesAbsentFieldsEmpty) {
   write_trace_csv(folder / "trace.csv", {record});
   EXPECT_EQ(slurp(folder / "trace.csv"),
             "iteration,accepted,value,gradient_norm,step_norm,stepsize,damping,gain_ratio,"
-            "flow_time,sigma_min,predicted,deviation,validation,evaluations,samples,seconds\n"
-            "3,0,0.10000000000000001,2,,,,,,,,,,0,0,0\n");
+            "flow_time,sigma_min,predicted,deviation,log_value,training_error,margin,"
+            "average_log_value,last_log_value,bound_log_value,transition_step,"
+            "last_increase_step,validation,evaluations,samples,seconds\n"
+            "3,0,0.10000000000000001,2,,,,,,,,,,,,,,,,,,0,0,0\n");
 }
 
 TEST(Trace, ReadingNamesRowAndColumnOfWhatIsWrong) {

@@ -162,25 +162,6 @@ std::string location_of(std::string_view bytes, std::size_t offset, char delimit
   return fmt::format("{}:{}:{}", source, row, column);
 }
 
-void check_encoding(std::string_view bytes, char delimiter, const std::string& source) {
-  if (bytes.substr(0, 2) == "\xFF\xFE" || bytes.substr(0, 2) == "\xFE\xFF")
-    throw DataError("the text is UTF-16", source + ":1:1", "save the table as UTF-8");
-  const auto offset = find_invalid_utf8(bytes);
-  if (!offset) return;
-  const std::string where = location_of(bytes, *offset, delimiter, source);
-  if (bytes[*offset] == '\0')
-    throw DataError("a NUL byte", where, "this is no CSV file; save the table as UTF-8 text");
-  throw DataError(
-      fmt::format("byte 0x{:02x} is not UTF-8", static_cast<unsigned char>(bytes[*offset])), where,
-      "save the table as UTF-8");
-}
-
-std::string_view without_byte_order_mark(std::string_view bytes) {
-  constexpr std::string_view mark = "\xEF\xBB\xBF";
-  if (bytes.substr(0, mark.size()) == mark) bytes.remove_prefix(mark.size());
-  return bytes;
-}
-
 // ---- delimiter and header -----------------------------------------------------------------------
 
 constexpr std::size_t sampled_records = 20;
@@ -221,17 +202,6 @@ char detect_delimiter(std::string_view bytes) {
   for (std::size_t k = 0; k < delimiters.size(); ++k)
     if (counts[0][k] > counts[0][most]) most = k;
   return delimiters[most];
-}
-
-bool is_word(std::string_view text, std::string_view word) {
-  return text.size() == word.size() && std::equal(text.begin(), text.end(), word.begin(),
-                                                  [](char a, char b) { return (a | 0x20) == b; });
-}
-
-/// inf, infinity, nan with or without a sign, in any case.
-bool reads_not_finite(std::string_view text) {
-  if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
-  return is_word(text, "inf") || is_word(text, "infinity") || is_word(text, "nan");
 }
 
 /// A whole cell as a number; inf, nan and numbers outside double are numbers that are not finite.
@@ -459,7 +429,8 @@ Table parse_csv(std::string_view bytes, const std::string& source, const CsvOpti
   const std::string shown = source == "-" ? "stdin" : source;
   bytes = without_byte_order_mark(bytes);
   const char delimiter = options.delimiter.value_or(detect_delimiter(bytes));
-  check_encoding(bytes, delimiter, shown);
+  require_utf8(bytes, shown,
+               [&](std::size_t offset) { return location_of(bytes, offset, delimiter, shown); });
   Table table = TableReader(bytes, delimiter, shown).read();
   table.source = source;
   return table;

@@ -1,6 +1,7 @@
 // Decimal numbers from text, rounded correctly, at the speed of memory where the number is short.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
@@ -112,6 +113,17 @@ inline const char* parse_number(const char* p, const char* end, double& value) {
     value = round_decimal(begin, p, stated_exponent);
   }
   return p;
+}
+
+inline bool is_word(std::string_view text, std::string_view word) {
+  return text.size() == word.size() && std::equal(text.begin(), text.end(), word.begin(),
+                                                  [](char a, char b) { return (a | 0x20) == b; });
+}
+
+/// inf, infinity, nan with or without a sign, in any case.
+inline bool reads_not_finite(std::string_view text) {
+  if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
+  return is_word(text, "inf") || is_word(text, "infinity") || is_word(text, "nan");
 }
 
 }  // namespace thalweg

@@ -1,7 +1,11 @@
 #include "data/utf8.hpp"
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <cstring>
+
+#include "thalweg/core/error.hpp"
 
 namespace thalweg {
 namespace {
@@ -47,6 +51,25 @@ std::optional<std::size_t> find_invalid_utf8(std::string_view bytes) {
     i += length;
   }
   return std::nullopt;
+}
+
+void require_utf8(std::string_view bytes, const std::string& source,
+                  const std::function<std::string(std::size_t)>& locate) {
+  if (bytes.substr(0, 2) == "\xFF\xFE" || bytes.substr(0, 2) == "\xFE\xFF")
+    throw DataError("the text is UTF-16", source + ":1:1", "save the table as UTF-8");
+  const auto offset = find_invalid_utf8(bytes);
+  if (!offset) return;
+  if (bytes[*offset] == '\0')
+    throw DataError("a NUL byte", locate(*offset), "this is no text; save the table as UTF-8 text");
+  throw DataError(
+      fmt::format("byte 0x{:02x} is not UTF-8", static_cast<unsigned char>(bytes[*offset])),
+      locate(*offset), "save the table as UTF-8");
+}
+
+std::string_view without_byte_order_mark(std::string_view bytes) {
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
+  if (bytes.substr(0, mark.size()) == mark) bytes.remove_prefix(mark.size());
+  return bytes;
 }
 
 }  // namespace thalweg

@@ -17,7 +17,8 @@ enum class Task { automatic, regression, classification };
 enum class Missing { refuse, drop, mean };
 
 struct DatasetOptions {
-  std::vector<std::string> targets;   ///< required, by name or 0-based index
+  /// By name or 0-based index; empty: own_target(table), required where there is none.
+  std::vector<std::string> targets;
   std::vector<std::string> features;  ///< empty: all but targets
   std::vector<std::string> drop;
   std::vector<std::string> one_hot;  ///< text or numeric columns to encode one-hot
@@ -54,11 +55,13 @@ struct Encoding {
   /// Outputs of the model: targets of a regression, 1 for two classes, else the number of classes.
   Index outputs() const;
 
-  /// Encodes the features of any table that has the columns (by name; extra ones are ignored).
-  /// Throws DataError.
+  /// Encodes the features of any table that has the columns (by name; extra ones are ignored). In a
+  /// sparse table columns beyond its last one are zero. Throws DataError.
   Matrix encode(const Table& table) const;
-  /// Raw inputs (rows, D) of a sparse table, for models that take mean and scale themselves.
+  /// Raw inputs (rows, D) of any table, zeros left out, for models that take mean and scale
+  /// themselves.
   SparseMatrix encode_sparse(const Table& table) const;
+  SparseMatrix encode_sparse(const Table& table, const std::vector<Index>& rows) const;
   /// The features of some rows before standardization, (rows, D).
   Matrix encode_raw(const Table& table, const std::vector<Index>& rows) const;
   Matrix standardized(Matrix raw) const;  ///< (raw - mean) / scale, column by column
@@ -84,8 +87,9 @@ struct Dataset {
   Part train, validation, test;
   Index table_rows = 0;
   Index dropped_rows = 0;
-  std::vector<std::string>
-      dropped_columns;               ///< constant on the training rows: kept out with a warning
+  /// Constant on the training rows: kept out with a warning. The first thousand.
+  std::vector<std::string> dropped_columns;
+  Index dropped_column_count = 0;    ///< all of them
   std::vector<std::string> notices;  ///< what was decided and is worth announcing
 };
 

@@ -1,4 +1,4 @@
-// Tables of text and number columns, read from CSV.
+// Tables of text and number columns, read from CSV or LIBSVM text.
 #pragma once
 
 #include <filesystem>
@@ -37,17 +37,26 @@ struct Table {
   char delimiter = ',';
   std::vector<Column> columns;
   /// Feature columns of a LIBSVM file, (rows, columns): column j is named x<j>, LIBSVM index j + 1.
-  /// `columns` then holds the labels alone, as "label". Empty for tables of other formats.
+  /// `columns` then holds the labels alone, as "label". Empty for tables of other formats. Zeros
+  /// are not stored.
   SparseMatrix sparse;
   std::vector<Index>
       file_rows;  ///< (rows), 1-based file row (record number, the header being row 1)
 
   Index rows() const { return static_cast<Index>(file_rows.size()); }
+  bool is_sparse() const { return sparse.rows() > 0; }
+  /// `columns`, then the columns of `sparse`; so that index k of a LIBSVM table is its index k.
+  Index column_count() const { return static_cast<Index>(columns.size()) + sparse.cols(); }
+  std::string column_name(Index column) const;
   /// Index of a column by name or 0-based index text; throws UsageError that lists the names.
   Index find(const std::string& name_or_index) const;
   /// FILE:ROW:COLUMN for messages, from a file row and a 0-based column.
   std::string where(Index file_row, Index column) const;
 };
+
+/// Name of a column of Table::sparse, "x<column>", and back; absent for any other name.
+std::string sparse_column_name(Index column);
+std::optional<Index> sparse_column_of(std::string_view name);
 
 /// The target of a format that carries its labels; empty for CSV.
 std::string own_target(const Table& table);
@@ -63,11 +72,13 @@ Table read_csv(const std::string& path, const CsvOptions& options = {});
 Table parse_csv(std::string_view bytes, const std::string& source, const CsvOptions& options = {});
 
 /// LIBSVM text: a label and index:value pairs per line, indices from 1, ascending; '#' begins a
-/// comment. Throws DataError.
+/// comment. Throws DataError with the position of the field in its line as column.
 Table parse_libsvm(std::string_view bytes, const std::string& source);
-/// LIBSVM where the first line reads like it, else CSV. A given delimiter means CSV.
+/// LIBSVM where the first line with more than a label reads like it, else CSV. A given delimiter
+/// means CSV.
 Table parse_table(std::string_view bytes, const std::string& source,
                   const CsvOptions& options = {});
+Table read_table(const std::string& path, const CsvOptions& options = {});
 
 /// The bytes of a file ("-": stdin), gunzipped when they are gzip. Throws DataError.
 std::string read_bytes(const std::string& path);

@@ -38,6 +38,7 @@ class Parts {
         smaller(std::min(outputs, parameters)),
         network_(size.inputs > 0),
         outputs_per_sample_(count(size.outputs_per_sample)),
+        nonzeros_(size.nonzeros),
         layers_(layers(size)) {
     gradient = size.gradient_flops > 0 ? size.gradient_flops : 6 * parameters * samples;
     forward = gradient / 3;
@@ -89,6 +90,7 @@ class Parts {
     return sizeof(double) * numbers;
   }
   double data_bytes() const {
+    if (nonzeros_ > 0) return 24 * nonzeros_ + 2 * sizeof(double) * outputs;
     return 2 * sizeof(double) * (network_ ? samples * layers_.front().in + outputs : outputs);
   }
   double svd_bytes() const {
@@ -102,6 +104,7 @@ class Parts {
  private:
   bool network_;
   double outputs_per_sample_;
+  double nonzeros_;  // an index and a number each, once more in the data set
   std::vector<LayerSize> layers_;
 };
 
@@ -161,7 +164,10 @@ FirstOrderShape first_order_shape(std::string_view method) {
   // A checkpoint holds what the state holds twice more: as tensors, and as bytes on their way.
   if (method == "lbfgs") return {1.1, 0.1, 6 * memory_pairs + 12};  // most line searches take one
   if (method == "gd") return {1, 1, 9};                             // one backtracking trial
-  return {1, 0, 14};                                                // adam and others
+  if (method == "newton") return {9, 1, 10};                        // some ten products per step
+  if (method == "sgd") return {2, 0, 6};                            // an epoch and its measurement
+  if (method.starts_with("large-step")) return {1.1, 0, 9};
+  return {1, 0, 14};  // adam and others
 }
 
 StepCost first_order_cost(const std::string& method, const ProblemSize& size) {
@@ -202,6 +208,7 @@ double typical_steps(std::string_view method) {
   if (method == "levenberg-marquardt" || method == "gauss-newton") return 60;
   if (method == "adapted-flow") return 60;
   if (method == "lbfgs") return 2000;
+  if (method == "newton") return 20;
   return 10000;
 }
 

@@ -37,6 +37,11 @@ struct EnumNames<RankSource> {
   static constexpr RankSource values[] = {RankSource::jacobian, RankSource::gram};
 };
 
+template <>
+struct EnumNames<Separable> {
+  static constexpr Separable values[] = {Separable::yes, Separable::no, Separable::undecided};
+};
+
 template <class Enum>
 const char* name_of(Enum value) {
   return to_string(value);
@@ -231,6 +236,26 @@ void fields(Archive& a, RankReport& r) {
 }
 
 template <class Archive>
+void fields(Archive& a, SeparabilityReport& s) {
+  a("verdict", s.verdict);
+  a("margin_lower", s.margin_lower);
+  a("margin_upper", s.margin_upper);
+  a("row_norm", s.row_norm);
+  a.unless_empty("conflict", s.conflict);
+  if (!s.conflict.empty()) a("equal_rows", s.equal_rows);
+  a.unless_empty("tried", s.tried);
+  a("seconds", s.seconds);
+}
+
+template <class Archive>
+void fields(Archive& a, CriticalStep& c) {
+  a("stepsize", c.stepsize);
+  a("sharpness", c.sharpness);
+  a("gradient_norm", c.gradient_norm);
+  a("minimum_found", c.minimum_found);
+}
+
+template <class Archive>
 void fields(Archive& a, MemoryReport& m) {
   a("bytes", m.bytes);
   a("limit", m.limit);
@@ -245,10 +270,14 @@ void fields(Archive& a, GradientCheck& g) {
 template <class Archive>
 void fields(Archive& a, Preflight& p) {
   a("rank", p.rank);
+  a("separability", p.separability);
+  a("critical_step", p.critical_step);
+  a("safe_stepsize", p.safe_stepsize);
   a("memory", p.memory);
   a("gradient_check", p.gradient_check);
   a("initial_loss", p.initial_loss);
   a("initial_gradient_norm", p.initial_gradient_norm);
+  a("start_norm", p.start_norm);
 }
 
 template <class Archive>
@@ -294,6 +323,9 @@ void fields(Archive& a, Forecast& f) {
   a("bytes", f.bytes);
   a("claims_global_minimum", f.claims_global_minimum);
   a("claims_rate", f.claims_rate);
+  a("log_loss_bound", f.log_loss_bound);
+  a("transition_bound", f.transition_bound);
+  a("claims_separates", f.claims_separates);
   a("assumptions", f.assumptions);
 }
 
@@ -328,9 +360,19 @@ void fields(Archive& a, OutcomeSection& o) {
   a("gradient_norm", o.gradient_norm);
   a("best_step", o.best_step);
   a("flow_time", o.flow_time);
+  a("average_log_loss", o.average_log_loss);
+  a("last_log_loss", o.last_log_loss);
+  a("bound_log_loss", o.bound_log_loss);
   a("train", o.train);
   a("validation", o.validation);
   a("test", o.test);
+}
+
+template <class Archive>
+void fields(Archive& a, PhasesSection& p) {
+  a("transition_step", p.transition_step);
+  a("last_increase_step", p.last_increase_step);
+  a("stable_since", p.stable_since);
 }
 
 template <class Archive>
@@ -359,6 +401,7 @@ void fields(Archive& a, Record& r) {
   a("plan", r.plan);
   a("forecast", r.forecast);
   a("outcome", r.outcome);
+  a("phases", r.phases);
   a.unless_empty("certificates", r.certificates);
   a("solution", r.solution);
   a.unless_empty("advice", r.advice);

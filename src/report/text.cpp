@@ -99,11 +99,37 @@ std::string describe_rank(const RankReport& rank) {
   return text;
 }
 
+std::string describe_separability(const SeparabilityReport& report) {
+  std::string text =
+      fmt::format("  separable   {}", report.verdict == Separable::yes  ? "yes"
+                                      : report.verdict == Separable::no ? "no"
+                                                                        : "undecided");
+  if (report.verdict == Separable::yes)
+    text += fmt::format(", margin between {} and {}", number(report.margin_lower),
+                        number(report.margin_upper));
+  if (report.verdict == Separable::no) text += ", no margin is above 0";
+  text += fmt::format(" (rows scaled by 1/{})\n", number(report.row_norm));
+  if (!report.conflict.empty()) {
+    std::vector<std::string> rows;
+    for (const Index row : report.conflict) rows.push_back(fmt::format("{}", row));
+    text += fmt::format("  conflict    rows {}: {}\n", list(rows),
+                        report.equal_rows ? "equal inputs of different classes"
+                                          : "no parameters put all of them on their sides");
+  }
+  if (!report.tried.empty()) text += fmt::format("  tried       {}\n", report.tried);
+  return text;
+}
+
 std::string describe_preflight(const Preflight& preflight) {
   std::string text =
       fmt::format("preflight: loss {} and gradient norm {} at the start\n",
                   number(preflight.initial_loss), number(preflight.initial_gradient_norm));
   if (preflight.rank) text += describe_rank(*preflight.rank);
+  if (preflight.separability) text += describe_separability(*preflight.separability);
+  if (preflight.critical_step && preflight.critical_step->minimum_found)
+    text +=
+        fmt::format("  critical    stepsize {}: beyond it gradient descent leaves the minimum\n",
+                    number(preflight.critical_step->stepsize));
   if (preflight.memory.limit > 0)
     text += fmt::format("  memory      {} of {} allowed\n", size(preflight.memory.bytes),
                         size(preflight.memory.limit));
@@ -134,6 +160,12 @@ std::string amount(const Forecast& forecast) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
+/// A number given by its logarithm, also where it is too small for a double.
+std::string number_of_log(double log) {
+  constexpr double smallest = -690;
+  return log > smallest ? number(std::exp(log)) : fmt::format("e^{:.4g}", log);
+}
+
 std::string describe_forecast(const Forecast& forecast) {
   std::vector<std::string> parts;
   if (const std::string steps = amount(forecast); !steps.empty()) parts.push_back(steps);
@@ -145,6 +177,11 @@ std::string describe_forecast(const Forecast& forecast) {
   text += fmt::format("; loss {}", number(forecast.initial_loss));
   if (forecast.target_loss) text += fmt::format(" to {}", number(*forecast.target_loss));
   if (forecast.floor) text += fmt::format(", not below the floor {}", number(*forecast.floor));
+  if (forecast.log_loss_bound)
+    text += fmt::format("\n  promised    loss at most {} when the steps are taken",
+                        number_of_log(*forecast.log_loss_bound));
+  if (forecast.transition_bound)
+    text += fmt::format("; stable by step {}", count(*forecast.transition_bound));
   return text + "\n" + describe_assumptions(forecast.assumptions);
 }
 
@@ -179,9 +216,26 @@ std::string describe_outcome(const OutcomeSection& outcome,
   if (outcome.gradient_norm)
     text += fmt::format(", gradient norm {}", number(*outcome.gradient_norm));
   if (outcome.flow_time) text += fmt::format(", flow time {:.6g}", *outcome.flow_time);
+  if (outcome.log_loss && outcome.loss < 1e-300)
+    text += fmt::format(", ln loss {:.6g}", *outcome.log_loss);
+  if (outcome.average_log_loss && outcome.last_log_loss)
+    text += fmt::format("\n  {:<12}averaged iterate {:.6g}, last {:.6g}", "ln loss",
+                        *outcome.average_log_loss, *outcome.last_log_loss);
+  if (outcome.bound_log_loss) text += fmt::format(", promised {:.6g}", *outcome.bound_log_loss);
   text += "\n" + describe_metrics("train", outcome.train);
   text += describe_metrics("validation", outcome.validation);
   text += describe_metrics("test", outcome.test);
+  return text;
+}
+
+std::string describe_phases(const PhasesSection& phases) {
+  std::string text = "phases:\n  transition  ";
+  text += phases.transition_step
+              ? fmt::format("loss at most 1/eta since step {}\n", *phases.transition_step)
+              : std::string("not reached: the loss stayed above 1/eta\n");
+  text += phases.last_increase_step > 0
+              ? fmt::format("  increase    last at step {}\n", phases.last_increase_step)
+              : std::string("  increase    never: the loss fell at every step\n");
   return text;
 }
 
@@ -246,6 +300,7 @@ std::string text_before_run(const Record& record) {
 std::string text_after_run(const Record& record) {
   if (!record.outcome) return {};
   std::string text = "\n" + describe_outcome(*record.outcome, record.forecast);
+  if (record.phases) text += describe_phases(*record.phases);
   if (record.solution) text += describe_solution(*record.solution);
   text += record.certificates.empty() ? no_certificates(*record.outcome)
                                       : describe_certificates(record.certificates);

@@ -24,7 +24,13 @@ struct Forecast {
   std::optional<double> bytes;
   bool claims_global_minimum =
       false;  ///< the target loss at a proved lower bound is promised (exit code 7 if refuted)
-  bool claims_rate = false;  ///< the loss at every flow time is promised
+  bool claims_rate = false;  ///< the loss at every flow time, or the bound below, is promised
+  /// Large-step methods: ln of a proved bound on the loss of the best point when the steps are
+  /// taken.
+  std::optional<double> log_loss_bound;
+  /// large-step: tau, the step by which the stable phase has begun.
+  std::optional<double> transition_bound;
+  bool claims_separates = false;  ///< the bound forces every margin above 0
   std::vector<Assumption> assumptions;
 };
 

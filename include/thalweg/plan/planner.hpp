@@ -23,13 +23,15 @@ struct Decision {
 /// What the user wants and what he fixed himself.
 struct Goal {
   std::optional<std::string> method;  ///< absent: auto
-  /// As given; the key "eps" is no option of a method but the first-order tolerance, and make_plan
-  /// takes it out.
+  /// As given; make_plan takes out what is no option of a method: "eps", the first-order tolerance,
+  /// and "budget-rule", proved or practical, how large-step draws its stepsize from the budget.
   std::map<std::string, std::string> method_options;
   std::optional<double> target_loss;      ///< absent: the planner's
-  std::optional<std::int64_t> max_steps;  ///< absent: 10000
-  std::optional<double> time_limit;       ///< seconds
-  bool validation = false;                ///< early stopping on validation was asked for
+  std::optional<std::int64_t> max_steps;  ///< absent: the budget, or 10000
+  /// T: the best loss after exactly T steps is wanted, and step sizes are chosen for it.
+  std::optional<std::int64_t> budget;
+  std::optional<double> time_limit;  ///< seconds
+  bool validation = false;           ///< early stopping on validation was asked for
   /// The parameters themselves are wanted (`solve`): least squares run until no step lowers the
   /// value, with no first-order tolerance to end them sooner.
   bool until_rounding = false;
@@ -41,6 +43,11 @@ struct ProblemSize {
   Index inputs = 0;           ///< D of a network; 0: not a network, its Jacobian is held explicitly
   std::vector<Index> hidden;  ///< widths of a network
   bool classification = false;
+  int classes = 0;            ///< of a classification
+  bool linear = false;        ///< the outputs are linear in the parameters
+  double ridge = 0;           ///< lambda of a term lambda/2 |x|^2
+  bool logistic = true;       ///< of a classification: cross-entropy, which the theorems are about
+  double nonzeros = 0;        ///< of a sparse table; 0: dense
   bool composite = true;      ///< outputs and Jacobian are offered; else gradients only
   double gradient_flops = 0;  ///< work of one gradient; 0: 6 flops per parameter and sample
 

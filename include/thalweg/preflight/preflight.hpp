@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "thalweg/problem/composite_objective.hpp"
+#include "thalweg/preflight/critical_step.hpp"
 #include "thalweg/problem/margin_loss.hpp"
 
 namespace thalweg {
@@ -128,11 +128,14 @@ GradientCheck check_gradient(const Objective& problem, const ConstVectorRef& x, 
 
 struct Preflight {
   std::optional<RankReport> rank;
-  std::optional<SeparabilityReport> separability;  ///< classification with a linear model
+  std::optional<SeparabilityReport> separability;  ///< classification; of tangent rows for networks
+  std::optional<CriticalStep> critical_step;       ///< linear models of inseparable classes
+  std::optional<double> safe_stepsize;  ///< 1/beta, beta a bound on the Hessian norm anywhere
   MemoryReport memory;
   GradientCheck gradient_check;
   double initial_loss = 0;
   double initial_gradient_norm = 0;
+  double start_norm = 0;  ///< |x0|
 };
 
 }  // namespace thalweg

@@ -47,7 +47,17 @@ struct OutcomeSection {
   double seconds = 0, loss = 0;
   std::optional<double> log_loss;  ///< ln(loss); absent where the loss is exactly 0
   std::optional<double> gradient_norm, flow_time;
+  // large-step-adaptive, at the last step: ln of the loss at the averaged and at the last iterate,
+  // and of what the theorem promises there.
+  std::optional<double> average_log_loss, last_log_loss, bound_log_loss;
   std::optional<Metrics> train, validation, test;
+};
+/// large-step only: how the loss went over to the stable phase.
+struct PhasesSection {
+  std::optional<std::int64_t> transition_step;  ///< first step with loss <= 1/eta
+  std::int64_t last_increase_step = 0;          ///< last step whose loss rose; 0: never
+  /// Since when the loss is both: at most 1/eta, and falling at every step.
+  std::optional<std::int64_t> stable_since;
 };
 struct SolutionSection {
   Vector parameters;             ///< (n), in original units; at most 1000 of them
@@ -63,6 +73,7 @@ struct Record {
   std::optional<Plan> plan;
   std::optional<Forecast> forecast;
   std::optional<OutcomeSection> outcome;
+  std::optional<PhasesSection> phases;
   std::vector<Certificate> certificates;
   std::optional<SolutionSection> solution;
   std::vector<std::string> advice;

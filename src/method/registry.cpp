@@ -12,6 +12,7 @@
 #include "thalweg/method/gradient_descent.hpp"
 #include "thalweg/method/lbfgs.hpp"
 #include "thalweg/method/levenberg_marquardt.hpp"
+#include "thalweg/method/newton.hpp"
 
 namespace thalweg {
 namespace {
@@ -92,6 +93,13 @@ std::vector<MethodInfo> describe_all() {
            "the value falls at every step; linear rate where f is uniformly convex",
            "Nocedal, Math. Comp. 35 (1980); Nocedal & Wright, Numerical Optimization, 2nd ed., "
            "algorithms 7.4 and 7.5"}),
+      describe<Newton>(
+          {"trust-region Newton steps by conjugate gradients",
+           "values and gradients; Hessian products, or differences of gradients for them",
+           "the value falls at every kept step; superlinear near a minimiser with a positive "
+           "definite Hessian",
+           "Steihaug, SIAM J. Numer. Anal. 20 (1983); Nocedal & Wright, Numerical Optimization, "
+           "2nd ed., section 7.1; Lin, Weng & Keerthi, JMLR 9 (2008)"}),
   };
 }
 

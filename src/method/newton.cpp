@@ -1,0 +1,210 @@
+#include "thalweg/method/newton.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "method/first_order.hpp"
+#include "method/newton_subproblem.hpp"
+#include "thalweg/problem/difference_hessian.hpp"
+
+namespace thalweg {
+namespace {
+
+using detail::NewtonStep;
+
+constexpr double eps = std::numeric_limits<double>::epsilon();
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// Lin, Weng, Keerthi: bounds on the gain ratio, and factors on the radius.
+constexpr double least_gain = 1e-4, poor_gain = 0.25, good_gain = 0.75;
+constexpr double strongest_cut = 0.25, weakest_cut = 0.5, growth = 4;
+
+// Eisenstat, Walker: choice 2. Below the least tolerance conjugate gradients only collect rounding.
+constexpr double forcing_factor = 0.9, least_tolerance = 1e-8;
+
+// Entries of M below this share of the largest one are raised to it: the square root of eps.
+constexpr double least_metric = 1.5e-8;
+
+// A decrease of the value below this cannot be told from its rounding.
+double rounding(const NewtonState& state) { return 16 * eps * std::abs(state.value); }
+
+Vector positive(const Vector& diagonal) {
+  const double largest = diagonal.maxCoeff();
+  if (!(largest > 0) || !diagonal.allFinite()) return Vector::Ones(diagonal.size());
+  return diagonal.cwiseMax(least_metric * largest);
+}
+
+// |M^-1 g|_M: the length of the first direction. No square underflows.
+double first_length(const Vector& gradient, const Vector& metric) {
+  return gradient.cwiseQuotient(metric.cwiseSqrt()).stableNorm();
+}
+
+bool is_negligible(const Vector& d, const Vector& x) { return d.norm() <= eps * x.norm(); }
+
+// A step with the point it leads to.
+struct Trial {
+  NewtonStep step;
+  Evaluation point;
+  double gain_ratio = 0;
+  bool lost_in_rounding = false;  // the model promises no decrease that the value could show
+  bool accepted = false;
+};
+
+Trial attempt(const Objective& problem, const NewtonState& state, NewtonStep step) {
+  Trial trial{std::move(step), {}};
+  trial.point = evaluate(problem, state.x + trial.step.direction);
+  const double decrease = state.value - trial.point.value, lost = rounding(state);
+  trial.gain_ratio = decrease / trial.step.decrease;
+  trial.lost_in_rounding = trial.step.decrease <= lost;
+  if (!trial.point.finite()) return trial;
+  // Where the value cannot judge, the gradient does.
+  trial.accepted = trial.lost_in_rounding ? decrease >= -lost && trial.point.gradient.stableNorm() <
+                                                                     state.gradient.stableNorm()
+                                          : trial.gain_ratio > least_gain;
+  return trial;
+}
+
+// Where the parabola through f(x), its slope along d and f(x + d) is least, in units of d; no
+// further than `growth`.
+double parabola_minimizer(const NewtonState& state, const Trial& trial) {
+  if (!trial.point.finite()) return 0;
+  const double slope = state.gradient.dot(trial.step.direction);
+  const double excess = trial.point.value - state.value - slope;
+  return excess > 0 ? std::min(-slope / (2 * excess), growth) : growth;
+}
+
+double next_radius(const NewtonState& state, const Trial& trial) {
+  const NewtonStep& step = trial.step;
+  const double radius = state.radius;
+  const double expanded = growth * radius;
+  if (trial.lost_in_rounding && trial.accepted) return step.at_boundary ? expanded : radius;
+  const double wanted = parabola_minimizer(state, trial) * step.length;
+  if (!trial.accepted || trial.gain_ratio < poor_gain)
+    return std::clamp(wanted, strongest_cut * step.length, weakest_cut * step.length);
+  if (trial.gain_ratio < good_gain) return std::clamp(wanted, strongest_cut * radius, expanded);
+  return step.at_boundary ? expanded : std::clamp(wanted, radius, expanded);
+}
+
+StepRecord record_at(const NewtonState& state) {
+  StepRecord record = record_of(state);
+  record.gradient_norm = state.gradient.stableNorm();
+  return record;
+}
+
+// The verdict where no trial is left: converged, where even an unrestricted step promises no more
+// than a hundred roundings of f.
+StopReason verdict(const NewtonState& state, const NewtonStep& unrestricted) {
+  const double limit = 100 * rounding(state);
+  const double scale = std::max(std::abs(state.value), std::numeric_limits<double>::min());
+  StopReason reason{Outcome::converged, "relative-reduction", unrestricted.decrease / scale,
+                    limit / scale, ""};
+  if (unrestricted.decrease <= limit) return reason;
+  reason.outcome = Outcome::stalled;
+  reason.advice =
+      "no step that can be represented decreases the objective although its model promises it: "
+      "check the gradient, or start elsewhere";
+  return reason;
+}
+
+}  // namespace
+
+void Newton::Options::visit(OptionVisitor& visitor) {
+  visitor.option("initial-radius", initial_radius,
+                 "first radius over the length of the preconditioned gradient, > 0 (Lin, Weng, "
+                 "Keerthi 2008)");
+  visitor.option("forcing", forcing,
+                 "largest residual of the linear system of a step over the gradient norm, in (0, "
+                 "1); it falls as the gradient does (Eisenstat, Walker 1996)");
+  visitor.option("products", products, "Hessian products of one step at most, >= 1");
+  visitor.option("preconditioner", preconditioner,
+                 "the diagonal of the Hessian as preconditioner and norm, where the problem offers "
+                 "it");
+}
+
+void Newton::Options::validate() const {
+  OptionChecker checker("newton");
+  checker.require(initial_radius > 0 && std::isfinite(initial_radius), "initial-radius",
+                  "be above 0 and finite", initial_radius);
+  checker.require(forcing > 0 && forcing < 1, "forcing", "lie in (0, 1)", forcing);
+  checker.require(products >= 1, "products", "be at least 1", static_cast<double>(products));
+  checker.throw_if_any();
+}
+
+Newton::Newton(Options options) : options_(options) { options_.validate(); }
+
+// H at x, the metric M, and the passes over the data that they cost.
+struct Newton::Curvature {
+  std::unique_ptr<Hessian> hessian;
+  Vector metric;
+  std::int64_t evaluations = 0;
+
+  detail::NewtonModel model(const NewtonState& state, double radius) const {
+    return {*hessian, state.gradient, metric, radius};
+  }
+};
+
+Newton::Curvature Newton::curvature_at(const Objective& problem, const NewtonState& state) const {
+  Curvature curvature;
+  if (const auto* exact = dynamic_cast<const TwiceDifferentiable*>(&problem)) {
+    curvature.hessian = exact->hessian(state.x);
+    ++curvature.evaluations;
+  } else {
+    curvature.hessian = std::make_unique<DifferenceHessian>(problem, state.x, state.gradient);
+  }
+  std::optional<Vector> diagonal;
+  if (options_.preconditioner) diagonal = curvature.hessian->diagonal();
+  curvature.metric = diagonal ? positive(*diagonal) : Vector::Ones(state.x.size());
+  curvature.evaluations += diagonal ? 1 : 0;
+  return curvature;
+}
+
+double Newton::tolerance(const NewtonState& state) const {
+  const double wanted = forcing_factor * state.reduction * state.reduction;
+  return std::min(std::max(wanted, least_tolerance), options_.forcing);
+}
+
+void Newton::start(const Objective& problem, NewtonState& state, Context&) const {
+  measure(problem, state);
+}
+
+StepRecord Newton::advance(const Objective& problem, NewtonState& state, Context&) const {
+  if (state.gradient.isZero(0)) return halted(state, zero_gradient_reason(), 0);
+  const Curvature curvature = curvature_at(problem, state);
+  if (state.radius == 0)
+    state.radius = options_.initial_radius * first_length(state.gradient, curvature.metric);
+
+  Trial trial = attempt(
+      problem, state,
+      detail::minimize(curvature.model(state, state.radius), tolerance(state), options_.products));
+  const std::int64_t evaluations = curvature.evaluations + trial.step.products + 1;
+  if (!trial.accepted && (trial.lost_in_rounding || is_negligible(trial.step.direction, state.x))) {
+    const NewtonStep unrestricted =
+        detail::minimize(curvature.model(state, infinity), options_.forcing, options_.products);
+    return halted(state, verdict(state, unrestricted), evaluations + unrestricted.products);
+  }
+  state.radius = next_radius(state, trial);
+  double distance = 0;
+  if (trial.accepted) {
+    state.reduction = trial.point.gradient.stableNorm() / state.gradient.stableNorm();
+    distance = move_to(state, std::move(trial.point));
+  }
+  StepRecord record = record_at(state);
+  record.accepted = trial.accepted;
+  record.step_norm = distance;
+  if (std::isfinite(trial.gain_ratio)) record.gain_ratio = trial.gain_ratio;
+  record.evaluations = evaluations;
+  return record;
+}
+
+StepRecord Newton::describe(const Objective&, const NewtonState& state) const {
+  return record_at(state);
+}
+
+void Newton::rebuild(const Objective&, NewtonState& state, Context&) const {
+  require_whole(state.gradient.size() == state.x.size() && state.radius >= 0 &&
+                    std::isfinite(state.radius) && state.reduction >= 0,
+                name());
+}
+
+}  // namespace thalweg

@@ -6,6 +6,9 @@
 #include <cmath>
 #include <limits>
 
+#include "margin_kernels.hpp"
+#include "thalweg/core/error.hpp"
+
 namespace thalweg {
 namespace {
 
@@ -61,19 +64,25 @@ double log_soft_plus(double z) {
   return z < linear ? z : std::log(soft_plus(z));
 }
 
+// Sum of the logistic losses of `count` samples; writes its gradient unless gy is null.
+template <class LabelOf>
+double logistic_sum(const double* y, Index count, LabelOf label_of, double* gy) {
+  constexpr Index chunk = 256;
+  double signs[chunk], unused[chunk], sum = 0;
+  for (Index first = 0; first < count; first += chunk) {
+    const Index size = std::min(chunk, count - first);
+    for (Index k = 0; k < size; ++k) signs[k] = label_of(first + k) == 1 ? 1 : -1;
+    sum += kernels::logistic_sum(y + first, signs, gy != nullptr ? gy + first : unused, size);
+  }
+  return sum;
+}
+
 // Sum of the losses of `count` samples with outputs y, and its gradient.
 template <class LabelOf>
 double sum_and_gradient(const ConstVectorRef& y, Index count, LabelOf label_of, int classes,
                         VectorRef gy) {
+  if (classes == 2) return logistic_sum(y.data(), count, label_of, gy.data());
   double sum = 0;
-  if (classes == 2) {
-    for (Index i = 0; i < count; ++i) {
-      const double sign = label_of(i) == 1 ? 1 : -1;
-      sum += soft_plus(-sign * y[i]);
-      gy[i] = -sign * logistic(-sign * y[i]);
-    }
-    return sum;
-  }
   const ConstMatrixMap z(y.data(), count, classes);
   const Softmax softmax(z);
   MatrixMap g(gy.data(), count, classes);
@@ -90,13 +99,24 @@ double sum_and_gradient(const ConstVectorRef& y, Index count, LabelOf label_of, 
   return sum;
 }
 
+// ln of the mean of e^log.
+double log_mean(const Vector& logs) {
+  const double largest = logs.maxCoeff();
+  if (!std::isfinite(largest)) return largest;
+  return largest + std::log((logs.array() - largest).exp().mean());
+}
+
+// Where a mean has lost no digits to underflow or overflow, so that its logarithm can be taken.
+bool well_scaled(double mean) { return mean > 1e-280 && std::isfinite(mean); }
+
 }  // namespace
 
 double CrossEntropyLoss::value(const ConstVectorRef& y) const {
   const Index n = sample_count();
   double sum = 0;
   if (classes() == 2) {
-    for (Index i = 0; i < n; ++i) sum += soft_plus(label(i) == 1 ? -y[i] : y[i]);
+    sum = logistic_sum(
+        y.data(), n, [this](Index i) { return label(i); }, nullptr);
   } else {
     const ConstMatrixMap z(y.data(), n, classes());
     const Softmax softmax(z);
@@ -106,13 +126,12 @@ double CrossEntropyLoss::value(const ConstVectorRef& y) const {
 }
 
 double CrossEntropyLoss::log_value(const ConstVectorRef& y) const {
-  const Index n = sample_count();
+  const double mean = value(y);
+  if (well_scaled(mean)) return std::log(mean);
   // ln l of each sample: ln ln(1 + s) with ln s the logarithm of the sum of e^-margin.
-  Vector logs(n);
-  for (Index i = 0; i < n; ++i) logs[i] = log_soft_plus(log_odds_against(*this, y, i));
-  const double largest = logs.maxCoeff();
-  if (!std::isfinite(largest)) return largest;
-  return largest + std::log((logs.array() - largest).exp().mean());
+  Vector logs(sample_count());
+  for (Index i = 0; i < logs.size(); ++i) logs[i] = log_soft_plus(log_odds_against(*this, y, i));
+  return log_mean(logs);
 }
 
 void CrossEntropyLoss::gradient(const ConstVectorRef& y, VectorRef gy) const {
@@ -170,5 +189,106 @@ Matrix CrossEntropyLoss::hessian_root(const ConstVectorRef& y) const {
 std::string CrossEntropyLoss::description() const {
   return classes() == 2 ? "logistic loss" : fmt::format("cross-entropy of {} classes", classes());
 }
+
+// ---------------------------------------------------------------------------------------------
+
+double TwoClassLoss::value(const ConstVectorRef& y) const {
+  double sum = 0;
+  for (Index i = 0; i < y.size(); ++i) sum += at(sign(i) * y[i]).value;
+  return sum / static_cast<double>(y.size());
+}
+
+double TwoClassLoss::log_value(const ConstVectorRef& y) const {
+  const double mean = value(y);
+  if (well_scaled(mean)) return std::log(mean);
+  Vector logs(y.size());
+  for (Index i = 0; i < y.size(); ++i) logs[i] = log_at(sign(i) * y[i]);
+  return log_mean(logs);
+}
+
+void TwoClassLoss::gradient(const ConstVectorRef& y, VectorRef gy) const {
+  const double scale = 1 / static_cast<double>(y.size());
+  for (Index i = 0; i < y.size(); ++i) gy[i] = scale * sign(i) * at(sign(i) * y[i]).first;
+}
+
+double TwoClassLoss::batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const {
+  double sum = 0;
+  for (Index k = 0; k < y.size(); ++k) {
+    const double s = sign(batch[static_cast<std::size_t>(k)]);
+    const Derivatives here = at(s * y[k]);
+    gy[k] = s * here.first;
+    sum += here.value;
+  }
+  return sum;
+}
+
+void TwoClassLoss::hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
+                                   VectorRef hv) const {
+  const double scale = 1 / static_cast<double>(y.size());
+  for (Index i = 0; i < y.size(); ++i) hv[i] = scale * at(sign(i) * y[i]).second * v[i];
+}
+
+Matrix TwoClassLoss::hessian_root(const ConstVectorRef& y) const {
+  const double scale = 1 / std::sqrt(static_cast<double>(y.size()));
+  Matrix root(y.size(), 1);
+  for (Index i = 0; i < y.size(); ++i) root(i, 0) = scale * std::sqrt(at(sign(i) * y[i]).second);
+  return root;
+}
+
+// ---------------------------------------------------------------------------------------------
+
+TwoClassLoss::Derivatives ExponentialLoss::at(double margin) const {
+  const double e = std::exp(-margin);
+  return {e, -e, e};
+}
+
+double ExponentialLoss::log_at(double margin) const { return -margin; }
+
+double ExponentialLoss::curvature_bound() const { return std::numeric_limits<double>::infinity(); }
+
+std::string ExponentialLoss::description() const { return "exponential loss"; }
+
+// ---------------------------------------------------------------------------------------------
+
+PolynomialLoss::PolynomialLoss(std::vector<int> labels, double degree)
+    : TwoClassLoss(std::move(labels)), degree_(degree) {
+  OptionChecker check("polynomial loss");
+  check.require(degree > 0 && std::isfinite(degree), "degree", "be positive and finite", degree);
+  check.throw_if_any();
+}
+
+TwoClassLoss::Derivatives PolynomialLoss::at(double margin) const {
+  const double a = degree_;
+  if (margin < 0) return {1 - a * margin, -a, 0};
+  const double value = std::pow(1 + margin, -a), first = -a * value / (1 + margin);
+  return {value, first, -(a + 1) * first / (1 + margin)};
+}
+
+double PolynomialLoss::log_at(double margin) const {
+  return margin < 0 ? std::log1p(-degree_ * margin) : -degree_ * std::log1p(margin);
+}
+
+double PolynomialLoss::curvature_bound() const { return degree_ * (degree_ + 1); }
+
+std::string PolynomialLoss::description() const {
+  return fmt::format("polynomial loss of degree {}", degree_);
+}
+
+// ---------------------------------------------------------------------------------------------
+
+TwoClassLoss::Derivatives SquaredHingeLoss::at(double margin) const {
+  if (margin >= 1) return {0, 0, 0};
+  const double missing = 1 - margin;
+  return {missing * missing / 2, -missing, 1};
+}
+
+double SquaredHingeLoss::log_at(double margin) const {
+  if (margin >= 1) return -std::numeric_limits<double>::infinity();
+  return 2 * std::log1p(-margin) - std::log(2.0);
+}
+
+double SquaredHingeLoss::curvature_bound() const { return 1; }
+
+std::string SquaredHingeLoss::description() const { return "squared hinge loss"; }
 
 }  // namespace thalweg

@@ -8,6 +8,8 @@
 
 namespace thalweg {
 
+class LinearRows;  // a table as its model reads it (private: src/model/linear_rows.hpp)
+
 /// Outputs y = Z W' of rows z_i = [(x_i - mean) / scale, 1]: one row of W per output.
 ///
 /// Parameters, shape (n), in the order of Network without hidden layers: the weights (Q, D) row by
@@ -20,10 +22,12 @@ class LinearModel final : public OutputModel {
     Index outputs = 1;      ///< Q >= 1
     bool intercept = true;  ///< the constant column
   };
-  /// inputs (N, D), as the model sees them; taken over and kept row by row.
-  LinearModel(Matrix inputs, Options options);
-  /// inputs (N, D), raw; input = (raw - mean) / scale, both (D), empty for 0 and 1.
-  LinearModel(SparseMatrix raw, Vector mean, Vector scale, Options options);
+  /// inputs (N, D), as the model sees them; copied row by row. Throws UsageError for no rows or no
+  /// outputs.
+  LinearModel(const ConstMatrixRef& inputs, Options options);
+  /// raw (N, D); input = (raw - mean) / scale, both (D), empty for 0 and 1. Throws UsageError also
+  /// for a mean or scale of another size and for scales that are not positive.
+  LinearModel(const SparseMatrix& raw, const Vector& mean, const Vector& scale, Options options);
   ~LinearModel() override;
 
   Index parameter_count() const override;
@@ -46,13 +50,17 @@ class LinearModel final : public OutputModel {
   /// Sum of all losses, its gradient g (n), and the outputs y (m), in one pass over the table.
   double sum_and_gradient(const ConstVectorRef& x, const OutputLoss& loss, VectorRef g,
                           VectorRef y) const;
-  /// Z' diag(h) Z v in one pass; h (N) >= 0. One output per sample only.
+  double sum_and_gradient(const ConstVectorRef& x, const OutputLoss& loss, VectorRef g) const;
+  /// Sum of all losses alone: the same bits as with its gradient.
+  double sum(const ConstVectorRef& x, const OutputLoss& loss) const;
+  /// Z' diag(h) Z v in one pass; h (N), v and product (n). Throws UsageError for Q > 1.
   void weighted_normal_product(const ConstVectorRef& h, const ConstVectorRef& v,
                                VectorRef product) const;
+  /// sum_i h(i, q) z_ij^2 for every parameter (q, j), (n); h (N, Q): the diagonal of J' diag(h) J.
+  Vector weighted_squares(const ConstMatrixRef& h) const;
 
  private:
-  class Rows;
-  std::unique_ptr<const Rows> rows_;
+  std::shared_ptr<const LinearRows> rows_;
 };
 
 /// f(x) = L(y(x)) + lambda/2 |x|^2 with a linear model: value and gradient in one pass over the
@@ -74,6 +82,10 @@ class LinearObjective final : public CompositeObjective, public TwiceDifferentia
   const LinearModel& linear_model() const { return *linear_; }
 
  private:
+  double penalty(const ConstVectorRef& x) const;
+  /// Sum and gradient g of the losses of `count` samples as mean, with the penalty.
+  double mean_with_penalty(const ConstVectorRef& x, double sum, double count, VectorRef g) const;
+
   std::shared_ptr<const LinearModel> linear_;
   double ridge_;
 };

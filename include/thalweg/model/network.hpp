@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "thalweg/model/activation.hpp"
+#include "thalweg/model/linear_model.hpp"
 #include "thalweg/problem/objective.hpp"
 #include "thalweg/problem/output_model.hpp"
 
@@ -20,6 +21,8 @@ namespace thalweg {
 /// Both: biases of hidden layers ~ N(0, 1/4), so that units are active at different places of
 /// standardized inputs (with zero biases a tanh net starts odd, which costs rank); biases of the
 /// output layer are 0. fan_in is the number of inputs of the layer, the bias not counted.
+///
+/// Without hidden layers all parameters start at 0: the training problem is then convex.
 enum class Parametrization { standard, inverse_sqrt_width };
 
 /// A dense network x -> alpha (c_L W_L phi(... phi(c_1 W_1 x + b_1) ...) + b_L), c as at
@@ -36,7 +39,10 @@ class Network {
     Activation activation = Activation::tanh;
     Parametrization parametrization = Parametrization::standard;
     double output_scale = 1;  ///< alpha > 0
-    void validate() const;    ///< throws UsageError naming every violated range at once
+    /// The biases of the output layer of a network without hidden layers. Those with hidden layers
+    /// have them always; a network without them has the standard parametrization and scale 1.
+    bool intercept = true;
+    void validate() const;  ///< throws UsageError naming every violated range at once
   };
 
   explicit Network(Options options);
@@ -52,12 +58,28 @@ class Network {
   /// Outputs (N, Q) on inputs (N, D), in blocks of bounded memory. Throws UsageError on a wrong
   /// number of parameters or columns.
   Matrix predict(const ConstVectorRef& parameters, const ConstMatrixRef& inputs) const;
-  /// The network bound to inputs (N, D): the output model to train. Its linearization never forms J
-  /// for apply, apply_adjoint, gram and normal; src/model/network_model.hpp says how.
+  /// The same for the inputs (raw - mean) / scale of a linear network; see LinearModel. Throws
+  /// UsageError also for a network that is not linear().
+  Matrix predict(const ConstVectorRef& parameters, const SparseMatrix& raw, const Vector& mean,
+                 const Vector& scale) const;
+  /// No hidden layers, standard parametrization, output scale 1.
+  bool linear() const;
+  /// The network bound to inputs (N, D): the output model to train; a LinearModel where linear().
+  /// Its linearization never forms J for apply, apply_adjoint, gram and normal;
+  /// src/model/network_model.hpp says how.
   std::shared_ptr<const OutputModel> on(Matrix inputs) const;
+  /// A linear network bound to inputs (N, D), or to (raw - mean) / scale; see LinearModel. Throws
+  /// UsageError for a network that is not linear().
+  std::shared_ptr<const LinearModel> linear_on(const ConstMatrixRef& inputs) const;
+  std::shared_ptr<const LinearModel> linear_on(const SparseMatrix& raw, const Vector& mean,
+                                               const Vector& scale) const;
   std::string description() const;  ///< "mlp:64,64" or "linear"
 
  private:
+  void require_linear() const;
+  void require_parameters(Index count) const;
+  void require_inputs(Index columns) const;
+
   Options options_;
 };
 

@@ -1,0 +1,40 @@
+// The Jacobian of a linear model: row (q, i) holds z_i at the parameters of output q, and 0
+// elsewhere.
+#pragma once
+
+#include <memory>
+
+#include "linear_rows.hpp"
+#include "thalweg/problem/output_model.hpp"
+
+namespace thalweg {
+
+/// y = Z W' stacked, (N Q), and g = Z' U as parameters, (n); one pass over the table each.
+void linear_outputs(const LinearRows& rows, const ConstVectorRef& x, VectorRef y);
+void linear_adjoint(const LinearRows& rows, const ConstVectorRef& u, VectorRef g);
+
+class LinearLinearization final : public Linearization {
+ public:
+  LinearLinearization(std::shared_ptr<const LinearRows> rows, const ConstVectorRef& x);
+
+  Index parameter_count() const override { return rows_->parameter_count(); }
+  Index output_count() const override { return outputs_.size(); }
+  Index outputs_per_sample() const override { return rows_->outputs_per_sample(); }
+  const Vector& outputs() const override { return outputs_; }
+  void apply(const ConstVectorRef& v, VectorRef jv) const override;
+  void apply_adjoint(const ConstVectorRef& u, VectorRef jtu) const override;
+  void rows(Index first, Index count, MatrixRef rows) const override;
+  void gram(MatrixRef k) const override;
+  void normal(const Matrix& root, MatrixRef h) const override;
+  double apply_flops() const override;
+  double gram_flops() const override;
+  double normal_flops() const override;
+
+ private:
+  Index samples() const { return rows_->rows(); }
+
+  std::shared_ptr<const LinearRows> rows_;
+  Vector outputs_;
+};
+
+}  // namespace thalweg

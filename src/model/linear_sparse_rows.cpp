@@ -1,0 +1,203 @@
+// A sparse table. With s = scale, m = mean:
+//
+//   z_i . w + c = x_i . (w / s) + (c - m . (w / s))
+//   sum_i u_i z_i = (sum_i u_i x_i - m sum_i u_i) / s
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "linear_rows.hpp"
+#include "thalweg/core/error.hpp"
+
+namespace thalweg {
+namespace {
+
+// What a row stores at position k: one number, or 1 where all stored numbers are 1, which then need
+// not be kept.
+struct Stored {
+  const double* values;
+  double operator()(Index k) const { return values[k]; }
+};
+struct Ones {
+  double operator()(Index) const { return 1; }
+};
+
+Vector or_constant(const Vector& given, Index size, double value) {
+  return given.size() > 0 ? given : Vector::Constant(size, value);
+}
+
+class SparseRows final : public LinearRows {
+ public:
+  SparseRows(const SparseMatrix& raw, const Vector& mean, const Vector& scale,
+             LinearModel::Options options)
+      : LinearRows(raw.rows(), raw.cols(), options),
+        mean_(or_constant(mean, raw.cols(), 0)),
+        inverse_scale_(or_constant(scale, raw.cols(), 1).cwiseInverse()) {
+    if (mean_.size() != columns() || inverse_scale_.size() != columns())
+      throw UsageError("mean and scale of a sparse table need one number per column");
+    if (!(inverse_scale_.array() > 0).all() || !inverse_scale_.allFinite())
+      throw UsageError("scales of a sparse table must be positive and finite");
+    start_.reserve(static_cast<std::size_t>(rows()) + 1);
+    start_.push_back(0);
+    for (Index i = 0; i < rows(); ++i) {
+      for (SparseMatrix::InnerIterator entry(raw, i); entry; ++entry) {
+        column_.push_back(static_cast<int>(entry.col()));
+        value_.push_back(entry.value());
+      }
+      start_.push_back(static_cast<Index>(column_.size()));
+    }
+    if (std::all_of(value_.begin(), value_.end(), [](double v) { return v == 1; }))
+      std::vector<double>().swap(value_);
+  }
+
+  bool sparse() const override { return true; }
+  double numbers() const override { return static_cast<double>(column_.size()); }
+  Index block_rows() const override {
+    constexpr double entries = 1 << 12;
+    const double per_row = std::max(1.0, numbers() / static_cast<double>(rows()));
+    return std::clamp(static_cast<Index>(entries / per_row), Index{8}, Index{1024});
+  }
+
+  Index first_row(int part, int parts) const override {
+    if (part == 0) return 0;
+    if (part == parts) return rows();
+    const Index entries = start_.back() * part / parts;
+    return std::lower_bound(start_.begin(), start_.end() - 1, entries) - start_.begin();
+  }
+
+  LinearForm form_of(const ConstVectorRef& x) const override {
+    const Index q = outputs_per_sample();
+    LinearForm form;
+    form.weights =
+        Eigen::Map<const Matrix>(x.data(), columns(), q).transpose() * inverse_scale_.asDiagonal();
+    form.constants.noalias() = -(form.weights * mean_);
+    if (intercept()) form.constants += x.tail(q);
+    return form;
+  }
+
+  LinearForm zero_form() const override {
+    return {Matrix::Zero(outputs_per_sample(), columns()), Vector::Zero(outputs_per_sample())};
+  }
+
+  void gradient_of(const LinearForm& sums, VectorRef g) const override {
+    const Index q = outputs_per_sample();
+    Eigen::Map<Matrix> weights(g.data(), columns(), q);
+    weights = inverse_scale_.asDiagonal() *
+              (sums.weights.transpose() - mean_ * sums.constants.transpose());
+    if (intercept()) g.tail(q) = sums.constants;
+  }
+
+  void outputs(Index first, Index count, const LinearForm& w, MatrixRef z) const override {
+    if (value_.empty())
+      outputs_of(Ones{}, first, count, w, z);
+    else
+      outputs_of(Stored{value_.data()}, first, count, w, z);
+  }
+
+  void add_adjoint(Index first, Index count, const ConstMatrixRef& u,
+                   LinearForm& sums) const override {
+    if (value_.empty())
+      add_adjoint_of(Ones{}, first, count, u, sums);
+    else
+      add_adjoint_of(Stored{value_.data()}, first, count, u, sums);
+  }
+
+  void write_row(Index i, double* inputs) const override {
+    Eigen::Map<Vector> row(inputs, columns());
+    row = -mean_.cwiseProduct(inverse_scale_);
+    for_entries(i, [&](Index j, double value) { row[j] += value * inverse_scale_[j]; });
+  }
+
+  Vector squared_norms() const override {
+    const Vector zeros = (mean_.array() * inverse_scale_.array()).square();
+    Vector norms = Vector::Constant(rows(), zeros.sum());
+    for (Index i = 0; i < rows(); ++i) {
+      for_entries(i, [&](Index j, double value) {
+        const double z = (value - mean_[j]) * inverse_scale_[j];
+        norms[i] += z * z - zeros[j];
+      });
+    }
+    return norms.cwiseMax(0);
+  }
+
+  Matrix weighted_squares(const ConstMatrixRef& h) const override {
+    // sum h (x - m)^2 / s^2 over the stored numbers, plus the zeros of the table.
+    Matrix sums = Matrix::Zero(columns(), h.cols()), stored = sums;
+    for (Index i = 0; i < rows(); ++i) {
+      for_entries(i, [&](Index j, double value) {
+        const double z = (value - mean_[j]) * inverse_scale_[j];
+        sums.row(j) += z * z * h.row(i);
+        stored.row(j) += h.row(i);
+      });
+    }
+    const Vector zeros = (mean_.array() * inverse_scale_.array()).square();
+    const Matrix of_zeros = (-stored).rowwise() + h.colwise().sum();
+    return sums + zeros.asDiagonal() * of_zeros;
+  }
+
+ private:
+  Index start(Index row) const { return start_[static_cast<std::size_t>(row)]; }
+
+  template <class Visit>
+  void for_entries(Index row, Visit visit) const {
+    for (Index k = start(row); k < start(row + 1); ++k) {
+      const auto at = static_cast<std::size_t>(k);
+      visit(static_cast<Index>(column_[at]), value_.empty() ? 1.0 : value_[at]);
+    }
+  }
+
+  template <class Values>
+  void outputs_of(Values value, Index first, Index count, const LinearForm& w, MatrixRef z) const {
+    const int* column = column_.data();
+    if (z.cols() == 1) {
+      const double* weight = w.weights.data();
+      for (Index i = 0; i < count; ++i) {
+        double sum = 0;
+        for (Index k = start(first + i); k < start(first + i + 1); ++k)
+          sum += weight[column[k]] * value(k);
+        z(i, 0) = w.constants[0] + sum;
+      }
+      return;
+    }
+    Matrix sums = w.constants.replicate(1, count);  // a sample per column
+    for (Index i = 0; i < count; ++i)
+      for (Index k = start(first + i); k < start(first + i + 1); ++k)
+        sums.col(i) += value(k) * w.weights.col(column[k]);
+    z = sums.transpose();
+  }
+
+  template <class Values>
+  void add_adjoint_of(Values value, Index first, Index count, const ConstMatrixRef& u,
+                      LinearForm& sums) const {
+    const int* column = column_.data();
+    sums.constants += u.colwise().sum().transpose();
+    if (u.cols() == 1) {
+      double* sum = sums.weights.data();
+      for (Index i = 0; i < count; ++i) {
+        const double weight = u(i, 0);
+        for (Index k = start(first + i); k < start(first + i + 1); ++k)
+          sum[column[k]] += weight * value(k);
+      }
+      return;
+    }
+    const Matrix weights = u.transpose();  // a sample per column
+    for (Index i = 0; i < count; ++i)
+      for (Index k = start(first + i); k < start(first + i + 1); ++k)
+        sums.weights.col(column[k]) += value(k) * weights.col(i);
+  }
+
+  Vector mean_, inverse_scale_;  // (D)
+  std::vector<Index> start_;     // of every row in the following two, and their length
+  std::vector<int> column_;
+  std::vector<double> value_;  // empty: all are 1
+};
+
+}  // namespace
+
+std::shared_ptr<const LinearRows> sparse_rows(const SparseMatrix& raw, const Vector& mean,
+                                              const Vector& scale, LinearModel::Options options) {
+  return std::make_shared<SparseRows>(raw, mean, scale, options);
+}
+
+}  // namespace thalweg

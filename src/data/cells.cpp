@@ -50,12 +50,13 @@ std::string remedy_for_text(const Table& table, const std::string& text,
 
 std::string source_of(const Table& table) { return table.source == "-" ? "stdin" : table.source; }
 
-std::string short_list(const std::vector<std::string>& names) {
+std::string short_list(const std::vector<std::string>& names, std::size_t count) {
   constexpr std::size_t shown = 20;
+  count = std::max(count, names.size());
   std::string list;
   for (std::size_t i = 0; i < std::min(names.size(), shown); ++i)
     list += (i == 0 ? "" : ", ") + names[i];
-  if (names.size() > shown) list += fmt::format(" and {} more", names.size() - shown);
+  if (count > shown) list += fmt::format(" and {} more", count - shown);
   return list;
 }
 

@@ -13,8 +13,9 @@ namespace thalweg {
 /// The path for messages.
 std::string source_of(const Table& table);
 
-/// The first twenty of the names, separated by commas.
-std::string short_list(const std::vector<std::string>& names);
+/// The first twenty of the names, separated by commas; `count` is that of all, where the list has
+/// not got them all.
+std::string short_list(const std::vector<std::string>& names, std::size_t count = 0);
 
 /// Throws DataError at the first cell of the column that is not a finite number or missing.
 /// `other_use`, in the remedy, tells how a column of text can be used after all; may be empty.

@@ -4,23 +4,24 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
+#include <limits>
+#include <new>
 
 #include "data/cells.hpp"
+#include "data/selection.hpp"
+#include "data/sparse_columns.hpp"
+#include "data/split.hpp"
 #include "thalweg/core/error.hpp"
-#include "thalweg/core/random.hpp"
 
 namespace thalweg {
 namespace {
 
 using Rows = std::vector<Index>;
 
+constexpr std::size_t most_dropped_names = 1000;
+
 const Column& column_at(const Table& table, Index j) {
   return table.columns[static_cast<std::size_t>(j)];
-}
-
-bool contains(const std::vector<Index>& list, Index value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
 }
 
 void check_fractions(const DatasetOptions& options) {
@@ -31,67 +32,6 @@ void check_fractions(const DatasetOptions& options) {
   checker.require(!(options.validation + options.test >= 1),
                   "validation and test together must leave rows for training");
   checker.throw_if_any();
-}
-
-// ---- choice of columns --------------------------------------------------------------------------
-
-/// Positions in the table.
-struct Selection {
-  std::vector<Index> targets, features, one_hot;
-  bool is_one_hot(Index j) const { return contains(one_hot, j); }
-};
-
-std::vector<Index> find_all(const Table& table, const std::vector<std::string>& names,
-                            const char* option) {
-  std::vector<Index> found;
-  for (const std::string& name : names) {
-    const Index j = table.find(name);
-    if (contains(found, j))
-      throw UsageError(fmt::format("column '{}' is named twice", column_at(table, j).name),
-                       "name it once", option);
-    found.push_back(j);
-  }
-  return found;
-}
-
-void require_disjoint(const Table& table, const std::vector<Index>& a, const char* option_a,
-                      const std::vector<Index>& b, const char* option_b) {
-  for (const Index j : a)
-    if (contains(b, j))
-      throw UsageError(fmt::format("column '{}' is in both {} and {}", column_at(table, j).name,
-                                   option_a, option_b),
-                       "take it out of one of them");
-}
-
-Selection select_columns(const Table& table, const DatasetOptions& options) {
-  if (options.targets.empty())
-    throw UsageError("no target column is named", "give --target COLUMN", source_of(table));
-  Selection selection;
-  selection.targets = find_all(table, options.targets, "--target");
-  const auto wanted = find_all(table, options.features, "--features");
-  const auto unwanted = find_all(table, options.drop, "--drop");
-  selection.one_hot = find_all(table, options.one_hot, "--categorical");
-  require_disjoint(table, selection.targets, "--target", wanted, "--features");
-  require_disjoint(table, selection.targets, "--target", unwanted, "--drop");
-  require_disjoint(table, selection.targets, "--target", selection.one_hot, "--categorical");
-  require_disjoint(table, wanted, "--features", unwanted, "--drop");
-  require_disjoint(table, selection.one_hot, "--categorical", unwanted, "--drop");
-
-  std::vector<char> used(table.columns.size(), wanted.empty());
-  for (const Index j : wanted) used[static_cast<std::size_t>(j)] = true;
-  for (const Index j : unwanted) used[static_cast<std::size_t>(j)] = false;
-  for (const Index j : selection.targets) used[static_cast<std::size_t>(j)] = false;
-  for (std::size_t j = 0; j < used.size(); ++j)
-    if (used[j]) selection.features.push_back(static_cast<Index>(j));
-  if (selection.features.empty())
-    throw UsageError("no feature column is left", "keep at least one column beside the target",
-                     source_of(table));
-  for (const Index j : selection.one_hot)
-    if (!used[static_cast<std::size_t>(j)])
-      throw UsageError(fmt::format("column '{}' of --categorical is not among the features",
-                                   column_at(table, j).name),
-                       "add it to --features");
-  return selection;
 }
 
 // ---- task ---------------------------------------------------------------------------------------
@@ -215,52 +155,25 @@ Rows usable_rows(const Table& table, const Selection& selection, Missing missing
   return rows;
 }
 
-// ---- splits -------------------------------------------------------------------------------------
-
-struct Split {
-  Rows train, validation, test;
-};
-
-/// A random part of each size, by the stream "split" of the seed; rows keep their order inside.
-Split split_rows(const Rows& rows, const DatasetOptions& options) {
-  const auto n = static_cast<Index>(rows.size());
-  const auto part = [&](double fraction) {
-    return static_cast<Index>(std::llround(fraction * static_cast<double>(n)));
-  };
-  const Index validation = part(options.validation), test = part(options.test);
-  const Index train = n - validation - test;
-  if (train < 2 || (options.validation > 0 && validation == 0) || (options.test > 0 && test == 0))
-    throw RefusedError(
-        fmt::format("{} rows are too few for the splits: {} for training, {} for validation, {} "
-                    "for test",
-                    n, train, validation, test),
-        "give more rows or other fractions; training needs two rows, each other part one");
-  std::vector<Rows Split::*> chosen(rows.size(), &Split::train);
-  const std::vector<Index> order = RandomStream(options.seed, "split").permutation(n);
-  for (Index k = 0; k < validation + test; ++k)
-    chosen[static_cast<std::size_t>(order[static_cast<std::size_t>(k)])] =
-        k < validation ? &Split::validation : &Split::test;
-  Split split;
-  for (std::size_t i = 0; i < rows.size(); ++i) (split.*chosen[i]).push_back(rows[i]);
-  return split;
-}
-
 // ---- scaling ------------------------------------------------------------------------------------
 
 struct Scaling {
   double mean = 0, scale = 1;
 };
 
-/// Mean and population standard deviation. Values are first divided by a power of two near the
-/// largest, which is exact and keeps sums and squares inside double.
+/// What numbers are divided by: their deviation, where they vary.
+double scale_of(double deviation) {
+  return deviation > 0 && std::isfinite(deviation) ? deviation : 1.0;
+}
+
+/// Mean and population standard deviation, by units that keep sums and squares inside double.
 Scaling scaling_of(const ConstVectorRef& values) {
   const double largest = values.cwiseAbs().maxCoeff();
   if (largest == 0) return {};
-  const double unit = std::scalbn(1.0, std::clamp(std::ilogb(largest), -1000, 1000));
+  const double unit = unit_of(largest);
   const Vector scaled = values / unit;
   const double mean = scaled.mean();
-  const double scale = unit * std::sqrt((scaled.array() - mean).square().mean());
-  return {unit * mean, scale > 0 && std::isfinite(scale) ? scale : 1.0};
+  return {unit * mean, scale_of(unit * std::sqrt((scaled.array() - mean).square().mean()))};
 }
 
 void fit_scaling(const Matrix& raw, bool standardize, Vector& mean, Vector& scale) {
@@ -308,8 +221,8 @@ std::optional<Encoding::Feature> fit_one_hot(const Table& table, Index j, const 
   return Encoding::Feature{column_at(table, j).name, std::move(labels), 0, false};
 }
 
-void fit_features(const Table& table, const Selection& selection, const Rows& rows, Missing missing,
-                  Dataset& dataset) {
+void fit_dense_features(const Table& table, const Selection& selection, const Rows& rows,
+                        const DatasetOptions& options, Dataset& dataset) {
   Encoding& encoding = dataset.encoding;
   for (const Index j : selection.features) {
     const Column& column = column_at(table, j);
@@ -319,18 +232,69 @@ void fit_features(const Table& table, const Selection& selection, const Rows& ro
       dataset.dropped_columns.push_back(column.name);
       continue;
     }
-    feature->may_be_missing = missing == Missing::mean;
+    feature->may_be_missing = options.missing == Missing::mean;
     if (feature->categories.empty()) encoding.input_names.push_back(column.name);
     for (const std::string& category : feature->categories)
       encoding.input_names.push_back(column.name + "=" + category);
     encoding.features.push_back(std::move(*feature));
   }
-  if (encoding.features.empty())
+  fit_scaling(encoding.encode_raw(table, rows), options.standardize, encoding.input_mean,
+              encoding.input_scale);
+  dataset.dropped_column_count = static_cast<Index>(dataset.dropped_columns.size());
+  dataset.dropped_columns.resize(std::min(dataset.dropped_columns.size(), most_dropped_names));
+}
+
+/// Names the columns that are selected but not among the kept ones (ascending).
+void note_dropped(const Table& table, const Selection& selection,
+                  const std::vector<ColumnSummary>& kept, Dataset& dataset) {
+  const Index count = selection.sparse_count(table) - static_cast<Index>(kept.size());
+  dataset.dropped_column_count = count;
+  const std::size_t named = std::min(static_cast<std::size_t>(count), most_dropped_names);
+  auto next_kept = kept.begin();
+  for (Index j = 0; dataset.dropped_columns.size() < named; ++j) {
+    if (next_kept != kept.end() && next_kept->column == j)
+      ++next_kept;
+    else if (selection.uses_sparse(j))
+      dataset.dropped_columns.push_back(sparse_column_name(j));
+  }
+}
+
+void fit_sparse_features(const Table& table, const Selection& selection, const Rows& rows,
+                         const DatasetOptions& options, Dataset& dataset) {
+  std::vector<ColumnSummary> kept = summarize_columns(table.sparse, rows);
+  std::erase_if(kept, [&](const ColumnSummary& column) {
+    return !selection.uses_sparse(column.column) || !(column.smallest < column.largest);
+  });
+  note_dropped(table, selection, kept, dataset);
+  Encoding& encoding = dataset.encoding;
+  encoding.input_mean = Vector::Zero(static_cast<Index>(kept.size()));
+  encoding.input_scale = Vector::Ones(static_cast<Index>(kept.size()));
+  for (const ColumnSummary& column : kept) {
+    const auto input = static_cast<Index>(encoding.features.size());
+    if (options.standardize) {
+      encoding.input_mean[input] = column.mean;
+      encoding.input_scale[input] = scale_of(column.deviation);
+    }
+    encoding.input_names.push_back(sparse_column_name(column.column));
+    encoding.features.push_back(
+        {encoding.input_names.back(), {}, column.mean, options.missing == Missing::mean});
+  }
+}
+
+void fit_features(const Table& table, const Selection& selection, const Rows& rows,
+                  const DatasetOptions& options, Dataset& dataset) {
+  if (table.is_sparse())
+    fit_sparse_features(table, selection, rows, options, dataset);
+  else
+    fit_dense_features(table, selection, rows, options, dataset);
+  if (dataset.encoding.features.empty())
     throw DataError("every feature is constant on the training rows", source_of(table),
                     "training needs a column that varies");
-  if (!dataset.dropped_columns.empty())
-    dataset.notices.push_back(fmt::format("constant on the training rows and left out: {}",
-                                          short_list(dataset.dropped_columns)));
+  if (dataset.dropped_column_count > 0)
+    dataset.notices.push_back(
+        fmt::format("constant on the training rows and left out: {}",
+                    short_list(dataset.dropped_columns,
+                               static_cast<std::size_t>(dataset.dropped_column_count))));
 }
 
 /// The model refuses categories it has not seen; held-back rows with one are left out likewise.
@@ -388,10 +352,26 @@ std::vector<int> label_indices(const Table& table, Index target, const Rows& row
   return labels;
 }
 
+Matrix dense_inputs(const Table& table, const Encoding& encoding, const Rows& rows) {
+  try {
+    return encoding.standardized(encoding.encode_raw(table, rows));
+  } catch (const std::bad_alloc&) {
+    throw RefusedError(
+        fmt::format("{} rows of {} inputs do not fit into memory as dense numbers", rows.size(),
+                    encoding.inputs()),
+        "keep fewer columns with --features or --drop, or choose a linear model, which leaves "
+        "LIBSVM tables sparse",
+        source_of(table));
+  }
+}
+
 Part make_part(const Table& table, const Selection& selection, const Encoding& encoding,
-               Rows rows) {
+               bool keep_sparse, Rows rows) {
   Part part;
-  part.inputs = encoding.standardized(encoding.encode_raw(table, rows));
+  if (keep_sparse && table.is_sparse())
+    part.sparse = encoding.encode_sparse(table, rows);
+  else
+    part.inputs = dense_inputs(table, encoding, rows);
   if (encoding.task == Task::classification) {
     part.labels = label_indices(table, selection.targets[0], rows, encoding.classes);
   } else {
@@ -420,22 +400,27 @@ Dataset make_dataset(const Table& table, const DatasetOptions& options) {
   if (dataset.dropped_rows > 0)
     dataset.notices.push_back(fmt::format("{} of {} rows have missing cells and are left out",
                                           dataset.dropped_rows, table.rows()));
-  if (encoding.task == Task::classification)
+  Strata strata = one_stratum(static_cast<Index>(rows.size()));
+  if (encoding.task == Task::classification) {
     encoding.classes = class_labels(table, selection.targets[0], rows);
+    strata = strata_of(label_indices(table, selection.targets[0], rows, encoding.classes),
+                       encoding.classes.size());
+  }
 
-  Split split = split_rows(rows, options);
-  fit_features(table, selection, split.train, options.missing, dataset);
-  fit_scaling(encoding.encode_raw(table, split.train), options.standardize, encoding.input_mean,
-              encoding.input_scale);
+  Split split = split_rows(rows, strata, options);
+  fit_features(table, selection, split.train, options, dataset);
   if (encoding.task == Task::regression)
     fit_scaling(raw_targets(table, selection, split.train), options.standardize,
                 encoding.target_mean, encoding.target_scale);
   if (options.validation > 0) drop_unseen_categories(table, encoding, split.validation, dataset);
   if (options.test > 0) drop_unseen_categories(table, encoding, split.test, dataset);
 
-  dataset.train = make_part(table, selection, encoding, std::move(split.train));
-  dataset.validation = make_part(table, selection, encoding, std::move(split.validation));
-  dataset.test = make_part(table, selection, encoding, std::move(split.test));
+  const auto part = [&](Rows& of_part) {
+    return make_part(table, selection, encoding, options.keep_sparse, std::move(of_part));
+  };
+  dataset.train = part(split.train);
+  dataset.validation = part(split.validation);
+  dataset.test = part(split.test);
   return dataset;
 }
 

@@ -1,12 +1,15 @@
 // The stored way from table columns to model inputs.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <unordered_map>
 
 #include "data/cells.hpp"
+#include "data/sparse_columns.hpp"
+#include "data/sparse_rows.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/data/dataset.hpp"
 
@@ -15,24 +18,123 @@ namespace {
 
 using nlohmann::json;
 
-/// Positions of the columns by name.
+/// Where a feature comes from: a column of Table::columns, or one of Table::sparse.
+struct Position {
+  Index dense = -1, sparse = -1;
+};
+
+/// Positions of the columns by name. A sparse table has every column x0, x1, ...: it does not write
+/// down the last ones where they are zero.
 class ColumnIndex {
  public:
   explicit ColumnIndex(const Table& table) : table_(table) {
     for (std::size_t j = 0; j < table.columns.size(); ++j)
       positions_.emplace(table.columns[j].name, static_cast<Index>(j));
   }
-  Index find(const std::string& name) const {
-    const auto found = positions_.find(name);
-    if (found != positions_.end()) return found->second;
-    throw DataError(fmt::format("column '{}', which the model needs, is missing", name),
-                    source_of(table_), "give a table with the columns the model was trained on");
+
+  Position find(const Encoding::Feature& feature) const {
+    const auto found = positions_.find(feature.column);
+    if (found != positions_.end()) return {.dense = found->second};
+    const auto column = table_.is_sparse() ? sparse_column_of(feature.column) : std::nullopt;
+    if (!column)
+      throw DataError(fmt::format("column '{}', which the model needs, is missing", feature.column),
+                      source_of(table_), "give a table with the columns the model was trained on");
+    if (!feature.categories.empty())
+      throw DataError(fmt::format("column '{}' is one of categories to the model", feature.column),
+                      source_of(table_), "give the table as CSV");
+    return {.sparse = *column};
   }
 
  private:
   const Table& table_;
   std::unordered_map<std::string_view, Index> positions_;
 };
+
+using Features = std::vector<Encoding::Feature>;
+
+std::vector<Position> find_all(const Table& table, const Features& features) {
+  const ColumnIndex columns(table);
+  std::vector<Position> positions;
+  positions.reserve(features.size());
+  for (const Encoding::Feature& feature : features) positions.push_back(columns.find(feature));
+  return positions;
+}
+
+Index width_of(const Encoding::Feature& feature) {
+  return std::max<Index>(1, static_cast<Index>(feature.categories.size()));
+}
+
+/// The input that each column of a sparse table becomes.
+class SparseInputs {
+ public:
+  SparseInputs(const SparseMatrix& table, const Features& features,
+               const std::vector<Position>& positions)
+      : used_(table.cols()) {
+    const auto in_table = [&](const Position& p) {
+      return p.sparse >= 0 && p.sparse < table.cols();
+    };
+    for (const Position& position : positions)
+      if (in_table(position)) used_.insert(position.sparse);
+    used_.count();
+    inputs_.resize(static_cast<std::size_t>(used_.size()));
+    Index input = 0;
+    for (std::size_t k = 0; k < positions.size(); ++k) {
+      if (in_table(positions[k]))
+        inputs_[static_cast<std::size_t>(used_.rank(positions[k].sparse))] = input;
+      input += width_of(features[k]);
+    }
+  }
+
+  /// visit(input, value) for the numbers of a row that the model uses.
+  template <class Visit>
+  void visit_row(const SparseMatrix& table, Index row, const Visit& visit) const {
+    for (SparseMatrix::InnerIterator number(table, row); number; ++number)
+      if (const Index rank = used_.rank(number.col()); rank >= 0)
+        visit(inputs_[static_cast<std::size_t>(rank)], number.value());
+  }
+
+ private:
+  ColumnSet used_;
+  std::vector<Index> inputs_;
+};
+
+/// Rows of a sparse table, all of whose features are sparse columns.
+void gather_sparse(const SparseMatrix& table, const SparseInputs& inputs,
+                   const std::vector<Index>& rows, SparseRows& result) {
+  std::vector<std::pair<Index, double>> numbers;
+  for (const Index row : rows) {
+    numbers.clear();
+    inputs.visit_row(table, row,
+                     [&](Index input, double value) { numbers.emplace_back(input, value); });
+    if (!std::is_sorted(numbers.begin(), numbers.end())) std::sort(numbers.begin(), numbers.end());
+    for (const auto& [input, value] : numbers) result.add(input, value);
+    result.end_row();
+  }
+}
+
+/// Rows of any table, by blocks of bounded memory.
+void gather_dense(const Encoding& encoding, const Table& table, const std::vector<Index>& rows,
+                  SparseRows& result) {
+  constexpr Index block_numbers = Index{1} << 20;
+  const auto width = static_cast<Index>(encoding.input_names.size());
+  const auto block = static_cast<std::size_t>(std::max<Index>(1, block_numbers / width));
+  for (std::size_t first = 0; first < rows.size(); first += block) {
+    const auto begin = rows.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto end =
+        rows.begin() + static_cast<std::ptrdiff_t>(std::min(first + block, rows.size()));
+    const Matrix raw = encoding.encode_raw(table, {begin, end});
+    for (Index i = 0; i < raw.rows(); ++i) {
+      for (Index j = 0; j < width; ++j) result.add(j, raw(i, j));
+      result.end_row();
+    }
+  }
+}
+
+std::vector<Index> all_rows(const Table& table) {
+  std::vector<Index> rows(static_cast<std::size_t>(table.rows()));
+  std::iota(rows.begin(), rows.end(), Index{0});
+  return rows;
+}
 
 [[noreturn]] void fail_missing(const Table& table, Index row, Index position) {
   throw DataError(
@@ -125,20 +227,41 @@ Index Encoding::outputs() const {
 }
 
 Matrix Encoding::encode_raw(const Table& table, const std::vector<Index>& rows) const {
-  Matrix raw(static_cast<Index>(rows.size()), static_cast<Index>(input_names.size()));
-  const ColumnIndex columns(table);
+  const std::vector<Position> positions = find_all(table, features);
+  Matrix raw =
+      Matrix::Zero(static_cast<Index>(rows.size()), static_cast<Index>(input_names.size()));
   Index input = 0;
-  for (const Feature& feature : features) {
-    const Index position = columns.find(feature.column);
-    if (feature.categories.empty()) {
-      encode_numbers(table, rows, feature, position, raw.col(input++));
-    } else {
-      const auto width = static_cast<Index>(feature.categories.size());
-      encode_categories(table, rows, feature, position, raw.middleCols(input, width));
-      input += width;
-    }
+  for (std::size_t k = 0; k < features.size(); ++k) {
+    const Index width = width_of(features[k]);
+    const Index column = positions[k].dense;
+    if (column >= 0 && features[k].categories.empty())
+      encode_numbers(table, rows, features[k], column, raw.col(input));
+    else if (column >= 0)
+      encode_categories(table, rows, features[k], column, raw.middleCols(input, width));
+    input += width;
   }
+  if (!table.is_sparse()) return raw;
+  const SparseInputs inputs(table.sparse, features, positions);
+  for (Index i = 0; i < raw.rows(); ++i)
+    inputs.visit_row(table.sparse, rows[static_cast<std::size_t>(i)],
+                     [&](Index j, double value) { raw(i, j) = value; });
   return raw;
+}
+
+SparseMatrix Encoding::encode_sparse(const Table& table, const std::vector<Index>& rows) const {
+  const std::vector<Position> positions = find_all(table, features);
+  const bool all_sparse = std::all_of(positions.begin(), positions.end(),
+                                      [](const Position& p) { return p.sparse >= 0; });
+  SparseRows result(source_of(table));
+  if (all_sparse)
+    gather_sparse(table.sparse, SparseInputs(table.sparse, features, positions), rows, result);
+  else
+    gather_dense(*this, table, rows, result);
+  return result.matrix(static_cast<Index>(input_names.size()));
+}
+
+SparseMatrix Encoding::encode_sparse(const Table& table) const {
+  return encode_sparse(table, all_rows(table));
 }
 
 Matrix Encoding::standardized(Matrix raw) const {
@@ -148,9 +271,7 @@ Matrix Encoding::standardized(Matrix raw) const {
 }
 
 Matrix Encoding::encode(const Table& table) const {
-  std::vector<Index> all_rows(static_cast<std::size_t>(table.rows()));
-  std::iota(all_rows.begin(), all_rows.end(), Index{0});
-  return standardized(encode_raw(table, all_rows));
+  return standardized(encode_raw(table, all_rows(table)));
 }
 
 void Encoding::save(TensorFile& file) const {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "data/number.hpp"
+#include "data/sparse_rows.hpp"
 #include "data/utf8.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/data/table.hpp"
@@ -23,7 +24,6 @@ namespace {
 
 constexpr const char* label_name = "label";
 constexpr std::uint64_t largest_index = std::numeric_limits<int>::max() - 1;
-constexpr std::size_t most_numbers = std::numeric_limits<int>::max();
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 bool ends_row(char c) { return c == '\n' || c == '\r' || c == '#'; }
@@ -127,10 +127,8 @@ bool is_whole_number(std::string_view text) {
 class TableReader {
  public:
   TableReader(std::string_view bytes, const std::string& source)
-      : scanner_(bytes), source_(source) {
-    const auto pairs = static_cast<std::size_t>(std::count(bytes.begin(), bytes.end(), ':'));
-    columns_.reserve(pairs);
-    values_.reserve(pairs);
+      : scanner_(bytes), source_(source), rows_(source) {
+    rows_.reserve(static_cast<std::size_t>(std::count(bytes.begin(), bytes.end(), ':')));
   }
 
   Table read() {
@@ -140,7 +138,7 @@ class TableReader {
     Table table;
     table.header_found = false;
     table.delimiter = ' ';
-    table.sparse = matrix();
+    table.sparse = rows_.matrix(column_count_);
     label_.name = label_name;
     table.columns.push_back(std::move(label_));
     table.file_rows = std::move(file_rows_);
@@ -152,9 +150,7 @@ class TableReader {
     read_label();
     std::uint64_t previous = 0;
     while (scanner_.next_field()) previous = read_pair(previous);
-    if (values_.size() > most_numbers)
-      fail("there are more than 2^31 - 1 numbers that are not zero", "give fewer rows");
-    row_ends_.push_back(static_cast<int>(values_.size()));
+    rows_.end_row();
     file_rows_.push_back(scanner_.row());
     scanner_.skip_line();
   }
@@ -185,21 +181,9 @@ class TableReader {
     if (!scanner_.index(index)) fail_pair(scanner_.text());
     if (index > largest_index || index <= previous) fail_index(index, previous);
     if (!scanner_.number(value)) fail_value(scanner_.text(), index);
-    column_count_ = std::max(column_count_, static_cast<int>(index));
-    if (value != 0) {
-      columns_.push_back(static_cast<int>(index) - 1);
-      values_.push_back(value);
-    }
+    column_count_ = std::max(column_count_, static_cast<Index>(index));
+    rows_.add(static_cast<Index>(index) - 1, value);
     return index;
-  }
-
-  SparseMatrix matrix() const {
-    SparseMatrix matrix(static_cast<Index>(row_ends_.size()), column_count_);
-    matrix.resizeNonZeros(static_cast<Index>(values_.size()));
-    std::copy(values_.begin(), values_.end(), matrix.valuePtr());
-    std::copy(columns_.begin(), columns_.end(), matrix.innerIndexPtr());
-    std::copy(row_ends_.begin(), row_ends_.end(), matrix.outerIndexPtr() + 1);
-    return matrix;
   }
 
   [[noreturn]] void fail(std::string problem, std::string remedy) const {
@@ -245,10 +229,8 @@ class TableReader {
   Scanner scanner_;
   const std::string& source_;
   Column label_;
-  std::vector<int> columns_;    // of each number
-  std::vector<double> values_;  // the numbers that are not zero, row by row
-  std::vector<int> row_ends_;   // how many of them the rows up to and with each one have
-  int column_count_ = 0;
+  SparseRows rows_;
+  Index column_count_ = 0;
   std::vector<Index> file_rows_;
 };
 

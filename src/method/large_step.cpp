@@ -1,0 +1,212 @@
+#include "thalweg/method/large_step.hpp"
+
+#include <cmath>
+
+#include "first_order.hpp"
+
+namespace thalweg {
+namespace {
+
+constexpr double sufficient_decrease = 1e-4;  // Nocedal & Wright, section 3.1
+
+StopReason cycle_reason(double measured, double threshold) {
+  return {Outcome::stalled, "cycle", measured, threshold,
+          "the values repeat themselves or find no new best, as they do with a large stepsize on "
+          "data that are not separable: take eta below 2 / lambda_max of the Hessian at the "
+          "minimiser, fallback=safe-step, or the method newton"};
+}
+
+StopReason runaway_reason(double measured) {
+  return {Outcome::diverged, "runaway", measured, std::nullopt,
+          "the value doubled at every one of the last 16 steps: take a smaller eta, or "
+          "fallback=safe-step"};
+}
+
+StopReason no_decrease_reason(double stepsize) {
+  return {
+      Outcome::stalled, "line-search", stepsize, std::nullopt,
+      "no stepsize along the gradient decreases the value: rounding is reached, or the gradient "
+      "is wrong"};
+}
+
+}  // namespace
+
+void LargeStepState::visit(StateVisitor& visitor) {
+  FirstOrderState::visit(visitor);
+  watch.visit(visitor);
+  visitor.field("stage", stage);
+  visitor.field("stage_steps", stage_steps);
+  visitor.field("best", best);
+  visitor.field("safe", safe);
+  visitor.field("safe_stepsize", safe_stepsize);
+}
+
+void LargeStep::Options::visit(OptionVisitor& visitor) {
+  visitor.option("eta", eta,
+                 "the constant stepsize, above 0; a plan with a budget fills it in by its rule");
+  visitor.option("stages", stages,
+                 "S in 0 .. 30: a ramp eta 4^-S, ..., eta / 4, eta; 0: eta from the first step");
+  visitor.option("stage-steps", stage_steps,
+                 "at least 1: a stage of the ramp ends after so many steps, or once the value is "
+                 "at most 1 / its stepsize");
+  visitor.option("fallback", fallback, {"safe-step", "stop", "none"},
+                 "when the values cycle, wander or run away: verified steps from the best point, "
+                 "stop, or go on");
+  visitor.option("patience", patience,
+                 "at least 0: rising values without a new best for so many steps, and for half the "
+                 "run, count as wandering; 0: they never do");
+  visitor.option("watch-every", watch_every,
+                 "at least 0: training error and margin are measured every so many steps; 0: so "
+                 "that it costs at most 5 % (every step where that is cheap, else every 20th)");
+}
+
+void LargeStep::Options::validate() const {
+  OptionChecker checker("large-step");
+  checker.require(eta > 0 && std::isfinite(eta), "eta", "be above 0 and finite", eta);
+  checker.require(stages >= 0 && stages <= 30, "stages", "lie in 0 .. 30",
+                  static_cast<double>(stages));
+  checker.require(stage_steps >= 1, "stage-steps", "be at least 1",
+                  static_cast<double>(stage_steps));
+  checker.require(patience >= 0, "patience", "be at least 0", static_cast<double>(patience));
+  checker.require(watch_every >= 0, "watch-every", "be at least 0",
+                  static_cast<double>(watch_every));
+  checker.throw_if_any();
+}
+
+LargeStep::LargeStep(Options options) : options_(options) { options_.validate(); }
+
+double LargeStep::stage_stepsize(std::int64_t stage) const {
+  return options_.eta * std::exp2(-2.0 * static_cast<double>(options_.stages - stage));
+}
+
+void LargeStep::start(const Objective& problem, LargeStepState& state, Context&) const {
+  measure(problem, state);
+  state.margins = MarginWatch(problem);
+  state.watch.begin(state.value, options_.eta);
+  state.best = state.x;
+}
+
+StepRecord LargeStep::advance(const Objective& problem, LargeStepState& state, Context&) const {
+  if (state.gradient.isZero(0)) {
+    StepRecord record = measured(problem, state, state.outputs);
+    record.step_norm = 0;
+    record.evaluations -= 1;                                   // x is where it was
+    if (record.log_value && record.value == 0) return record;  // underflow, not a stationary point
+    record.accepted = false;
+    record.halt = zero_gradient_reason();
+    return record;
+  }
+  return state.safe ? safe_step(problem, state) : large_step(problem, state);
+}
+
+StepRecord LargeStep::large_step(const Objective& problem, LargeStepState& state) const {
+  const double eta = stage_stepsize(state.stage);
+  state.trial.noalias() = state.x - eta * state.gradient;
+  state.trial_gradient.resize(state.x.size());
+  const double value = problem.value_and_gradient(state.trial, state.trial_gradient);
+  if (!std::isfinite(value) || !state.trial.allFinite() || !state.trial_gradient.allFinite()) {
+    if (options_.fallback != Fallback::safe_step)
+      return halted(state, non_finite_trial_reason(), 1);
+    state.safe = true;
+    StepRecord record = safe_step(problem, state);
+    record.evaluations += 1;
+    return record;
+  }
+  state.x.swap(state.trial);
+  state.gradient.swap(state.trial_gradient);
+  state.value = value;
+  state.watch.note(value, options_.eta);
+  if (state.watch.is_best()) state.best = state.x;
+  state.stage_steps += 1;
+  if (state.stage < options_.stages &&
+      (value <= 1 / eta || state.stage_steps >= options_.stage_steps)) {
+    state.stage += 1;
+    state.stage_steps = 0;
+  }
+
+  StepRecord record = measured(problem, state, state.outputs);
+  record.step_norm = (state.x - state.trial).norm();
+  record.stepsize = eta;
+  if (options_.fallback == Fallback::none) return record;
+  if (auto reason = trouble(state.watch)) {
+    state.safe = options_.fallback == Fallback::safe_step;
+    if (!state.safe) record.halt = std::move(reason);
+  }
+  return record;
+}
+
+StepRecord LargeStep::safe_step(const Objective& problem, LargeStepState& state) const {
+  std::int64_t evaluations = 0;
+  const Vector before = state.x;
+  if (state.safe_stepsize == 0) {
+    state.x = state.best;
+    measure(problem, state);
+    state.safe_stepsize = options_.eta;
+    evaluations += 1;
+  }
+  const double square = state.gradient.squaredNorm();
+  double eta = 2 * state.safe_stepsize;
+  Evaluation trial;
+  do {
+    eta /= 2;
+    trial = evaluate(problem, state.x - eta * state.gradient);
+    evaluations += 1;
+  } while (trial.x != state.x &&
+           !(trial.finite() && trial.value <= state.value - sufficient_decrease * eta * square));
+  const bool stuck = trial.x == state.x;
+  if (!stuck) {
+    move_to(state, std::move(trial));
+    state.safe_stepsize = std::min(2 * eta, options_.eta);
+  }
+  state.watch.note(state.value, options_.eta);
+  if (state.watch.is_best()) state.best = state.x;
+
+  StepRecord record = measured(problem, state, state.outputs);
+  record.step_norm = (state.x - before).norm();
+  record.stepsize = eta;
+  record.evaluations += evaluations - 1;
+  if (stuck) record.halt = no_decrease_reason(eta);
+  return record;
+}
+
+std::optional<StopReason> LargeStep::trouble(const ValueWatch& watch) const {
+  if (watch.runs_away()) return runaway_reason(watch.last);
+  // Looking at the whole window at every 16th step is free and late by 15 steps at most.
+  if (watch.steps % 16 != 0) return std::nullopt;
+  if (const auto period = watch.period()) return cycle_reason(static_cast<double>(*period), 16);
+  if (options_.patience > 0 && watch.wanders(options_.patience))
+    return cycle_reason(static_cast<double>(watch.steps - watch.best_step),
+                        static_cast<double>(options_.patience));
+  return std::nullopt;
+}
+
+StepRecord LargeStep::measured(const Objective& problem, const LargeStepState& state,
+                               Vector& outputs) const {
+  StepRecord record = record_of(state);
+  describe_log_value(problem, state.x, record);
+  state.watch.describe(record);
+  if (!state.margins.active()) return record;
+  const std::int64_t interval =
+      options_.watch_every > 0 ? options_.watch_every : state.margins.cheap_interval();
+  if (state.watch.steps % interval == 0) state.margins.measure(state.x, outputs, record);
+  return record;
+}
+
+StepRecord LargeStep::describe(const Objective& problem, const LargeStepState& state) const {
+  Vector outputs;
+  StepRecord record = measured(problem, state, outputs);
+  record.evaluations += state.margins.passes();
+  return record;
+}
+
+void LargeStep::rebuild(const Objective& problem, LargeStepState& state, Context&) const {
+  const Index n = state.x.size();
+  const ValueWatch& watch = state.watch;
+  require_whole(state.gradient.size() == n && state.best.size() == n &&
+                    watch.recent.size() == ValueWatch::window && watch.steps >= 0 &&
+                    state.stage >= 0 && state.stage <= options_.stages,
+                name());
+  state.margins = MarginWatch(problem);
+}
+
+}  // namespace thalweg

@@ -10,6 +10,8 @@
 #include "thalweg/method/adapted_flow.hpp"
 #include "thalweg/method/gauss_newton.hpp"
 #include "thalweg/method/gradient_descent.hpp"
+#include "thalweg/method/large_step.hpp"
+#include "thalweg/method/large_step_adaptive.hpp"
 #include "thalweg/method/lbfgs.hpp"
 #include "thalweg/method/levenberg_marquardt.hpp"
 #include "thalweg/method/newton.hpp"
@@ -78,6 +80,19 @@ std::vector<MethodInfo> describe_all() {
            "that does not depend on the conditioning",
            "Marquardt, SIAM J. Appl. Math. 11 (1963); More, The Levenberg-Marquardt algorithm "
            "(1978); Cayci, arXiv:2412.14031"}),
+      describe<LargeStep>(
+          {"gradient descent with a constant stepsize so large that the loss may rise at first",
+           "values and gradients",
+           "logistic loss of separable data: the oscillation ends by itself, and with eta chosen "
+           "for T steps the loss after them is O(ln^2 T / (gamma^4 T^2))",
+           "Wu, Bartlett, Telgarsky & Yu, Large stepsize gradient descent for logistic loss, COLT "
+           "2024, arXiv:2402.15926"}),
+      describe<LargeStepAdaptive>(
+          {"gradient descent on ln of the loss of a linear classifier, with its averaged iterate",
+           "a linear model and a loss of class labels",
+           "separable data: ln loss of the average of t steps <= -(eta R^2 / 2)(gamma^2 t - 1)",
+           "Zhang, Wu, Lin & Bartlett, Minimax optimal convergence of gradient descent in logistic "
+           "regression via large and adaptive stepsizes, ICML 2025, arXiv:2504.04105"}),
       describe<GradientDescent>(
 
           {"gradient descent with backtracking or a constant stepsize", "values and gradients",

@@ -23,7 +23,7 @@ constexpr double strongest_cut = 0.25, weakest_cut = 0.5, growth = 4;
 // Eisenstat, Walker: choice 2. Below the least tolerance conjugate gradients only collect rounding.
 constexpr double forcing_factor = 0.9, least_tolerance = 1e-8;
 
-// Entries of M below this share of the largest one are raised to it: the square root of eps.
+// Entries of M are at least this share of the largest one: the square root of eps.
 constexpr double least_metric = 1.5e-8;
 
 // A decrease of the value below this cannot be told from its rounding.
@@ -133,18 +133,14 @@ void Newton::Options::validate() const {
 
 Newton::Newton(Options options) : options_(options) { options_.validate(); }
 
-// H at x, the metric M, and the passes over the data that they cost.
+// H at x, and the passes over the data that it and its diagonal cost.
 struct Newton::Curvature {
   std::unique_ptr<Hessian> hessian;
-  Vector metric;
   std::int64_t evaluations = 0;
-
-  detail::NewtonModel model(const NewtonState& state, double radius) const {
-    return {*hessian, state.gradient, metric, radius};
-  }
 };
 
-Newton::Curvature Newton::curvature_at(const Objective& problem, const NewtonState& state) const {
+// Measures H at x, and raises M to its diagonal.
+Newton::Curvature Newton::curvature_at(const Objective& problem, NewtonState& state) const {
   Curvature curvature;
   if (const auto* exact = dynamic_cast<const TwiceDifferentiable*>(&problem)) {
     curvature.hessian = exact->hessian(state.x);
@@ -154,8 +150,13 @@ Newton::Curvature Newton::curvature_at(const Objective& problem, const NewtonSta
   }
   std::optional<Vector> diagonal;
   if (options_.preconditioner) diagonal = curvature.hessian->diagonal();
-  curvature.metric = diagonal ? positive(*diagonal) : Vector::Ones(state.x.size());
-  curvature.evaluations += diagonal ? 1 : 0;
+  if (diagonal) {
+    ++curvature.evaluations;
+    *diagonal = positive(*diagonal);
+  } else {
+    diagonal = Vector::Ones(state.x.size());
+  }
+  state.metric = state.metric.size() > 0 ? Vector(state.metric.cwiseMax(*diagonal)) : *diagonal;
   return curvature;
 }
 
@@ -172,15 +173,16 @@ StepRecord Newton::advance(const Objective& problem, NewtonState& state, Context
   if (state.gradient.isZero(0)) return halted(state, zero_gradient_reason(), 0);
   const Curvature curvature = curvature_at(problem, state);
   if (state.radius == 0)
-    state.radius = options_.initial_radius * first_length(state.gradient, curvature.metric);
+    state.radius = options_.initial_radius * first_length(state.gradient, state.metric);
+  const auto minimize = [&](double radius) {
+    return detail::minimize({*curvature.hessian, state.gradient, state.metric, radius},
+                            tolerance(state), options_.products);
+  };
 
-  Trial trial = attempt(
-      problem, state,
-      detail::minimize(curvature.model(state, state.radius), tolerance(state), options_.products));
+  Trial trial = attempt(problem, state, minimize(state.radius));
   const std::int64_t evaluations = curvature.evaluations + trial.step.products + 1;
   if (!trial.accepted && (trial.lost_in_rounding || is_negligible(trial.step.direction, state.x))) {
-    const NewtonStep unrestricted =
-        detail::minimize(curvature.model(state, infinity), options_.forcing, options_.products);
+    const NewtonStep unrestricted = minimize(infinity);
     return halted(state, verdict(state, unrestricted), evaluations + unrestricted.products);
   }
   state.radius = next_radius(state, trial);
@@ -201,9 +203,13 @@ StepRecord Newton::describe(const Objective&, const NewtonState& state) const {
   return record_at(state);
 }
 
-void Newton::rebuild(const Objective&, NewtonState& state, Context&) const {
-  require_whole(state.gradient.size() == state.x.size() && state.radius >= 0 &&
-                    std::isfinite(state.radius) && state.reduction >= 0,
+void Newton::rebuild(const Objective& problem, NewtonState& state, Context&) const {
+  const Index n = problem.dimension();
+  const bool begun = state.metric.size() > 0;
+  require_whole(state.x.size() == n && state.gradient.size() == n &&
+                    (!begun || state.metric.size() == n) && (state.metric.array() > 0).all() &&
+                    state.metric.allFinite() && state.radius >= 0 && std::isfinite(state.radius) &&
+                    state.reduction >= 0,
                 name());
 }
 

@@ -15,13 +15,14 @@
 //   x        state.x            (n)      parameters
 //   g        state.gradient     (n)      objective / parameter
 //   H        Hessian at x       (n, n)   objective / parameter^2, by its products alone
-//   M        its diagonal       (n)      objective / parameter^2; |d|_M^2 = d'M d
+//   M        state.metric       (n)      objective / parameter^2; |d|_M^2 = d'M d
 //   Delta    state.radius                sqrt(objective)
 //
 // H is exact where the problem is TwiceDifferentiable, else made of differences of gradients. M is
-// the diagonal of H, kept above 1.5e-8 of its largest entry; the identity where the problem does
-// not offer the diagonal. One step is one trial: a rejected one leaves x as it was and lowers
-// Delta.
+// the largest diagonal of H so far, entry by entry, so that no direction is trusted further because
+// the curvature along it has faded (More's rule for the scaling of Levenberg-Marquardt, 1978); the
+// identity where the problem does not offer the diagonal. One step is one trial: a rejected one
+// leaves x as it was and lowers Delta.
 //
 // For f bounded below with Lipschitz gradients the gradient tends to zero along the steps; near a
 // minimiser with positive definite H the convergence is superlinear. Directions of negative
@@ -36,11 +37,13 @@ namespace thalweg {
 
 /// Invariant: value and gradient are measured at x.
 struct NewtonState final : FirstOrderState {
-  double radius = 0;     ///< Delta of the next trial; 0 before the first one
+  Vector metric;         ///< M, (n), positive; empty before the first step
+  double radius = 0;     ///< Delta of the next trial; 0 before the first step
   double reduction = 1;  ///< |g(x)| over the gradient norm before the last accepted step
 
   void visit(StateVisitor& visitor) override {
     FirstOrderState::visit(visitor);
+    visitor.field("metric", metric);
     visitor.field("radius", radius);
     visitor.field("reduction", reduction);
   }
@@ -52,7 +55,7 @@ class Newton final : public MethodFor<Objective, NewtonState> {
     double initial_radius = 1;    ///< first Delta over |M^-1 g|_M, > 0 (Lin, Weng, Keerthi)
     double forcing = 0.1;         ///< largest |g + H d| / |g|, 0 < forcing < 1 (the same)
     std::int64_t products = 500;  ///< Hessian products of one step at most, >= 1
-    bool preconditioner = true;   ///< M from the diagonal of H, where the problem offers it
+    bool preconditioner = true;   ///< M from the diagonal of H, where it is offered
 
     void visit(OptionVisitor& visitor);
     void validate() const;  ///< throws UsageError naming every violated range at once
@@ -73,7 +76,7 @@ class Newton final : public MethodFor<Objective, NewtonState> {
  private:
   struct Curvature;
 
-  Curvature curvature_at(const Objective& problem, const NewtonState& state) const;
+  Curvature curvature_at(const Objective& problem, NewtonState& state) const;
   double tolerance(const NewtonState& state) const;
 
   Options options_;

@@ -47,36 +47,43 @@ ColumnSet occupied_columns(const SparseMatrix& table, const std::vector<Index>& 
 
 }  // namespace
 
-ColumnSet::ColumnSet(Index columns) : bits_(static_cast<std::size_t>(columns + 63) / 64) {}
+ColumnSet::ColumnSet(Index columns)
+    : pages_(static_cast<std::size_t>((columns + page_columns - 1) / page_columns)) {}
 
 void ColumnSet::insert(Index column) {
-  bits_[static_cast<std::size_t>(column) / 64] |= std::uint64_t{1} << (column % 64);
+  auto& page = pages_[static_cast<std::size_t>(column / page_columns)];
+  if (!page) page = std::make_unique<Page>();
+  page->bits[word_of(column)] |= bit_of(column);
 }
 
 void ColumnSet::count() {
-  before_.reserve(bits_.size());
-  std::uint32_t members = 0;
-  for (const std::uint64_t word : bits_) {
-    before_.push_back(members);
-    members += static_cast<std::uint32_t>(std::popcount(word));
+  for (const auto& page : pages_) {
+    if (!page) continue;
+    for (std::size_t word = 0; word < page->bits.size(); ++word) {
+      page->below[word] = size_;
+      size_ += std::popcount(page->bits[word]);
+    }
   }
-  size_ = members;
 }
 
 Index ColumnSet::rank(Index column) const {
-  const auto word = static_cast<std::size_t>(column) / 64;
-  if (word >= bits_.size()) return -1;
-  const std::uint64_t bit = std::uint64_t{1} << (column % 64);
-  if ((bits_[word] & bit) == 0) return -1;
-  return static_cast<Index>(before_[word]) + std::popcount(bits_[word] & (bit - 1));
+  const auto& page = pages_[static_cast<std::size_t>(column / page_columns)];
+  if (!page) return -1;
+  const std::uint64_t bits = page->bits[word_of(column)], bit = bit_of(column);
+  return (bits & bit) == 0 ? -1 : page->below[word_of(column)] + std::popcount(bits & (bit - 1));
 }
 
 std::vector<Index> ColumnSet::members() const {
   std::vector<Index> members;
   members.reserve(static_cast<std::size_t>(size_));
-  for (std::size_t k = 0; k < bits_.size(); ++k)
-    for (std::uint64_t word = bits_[k]; word != 0; word &= word - 1)
-      members.push_back(static_cast<Index>(64 * k) + std::countr_zero(word));
+  for (std::size_t p = 0; p < pages_.size(); ++p) {
+    if (!pages_[p]) continue;
+    Index first = static_cast<Index>(p) * page_columns;
+    for (std::uint64_t word : pages_[p]->bits) {
+      for (; word != 0; word &= word - 1) members.push_back(first + std::countr_zero(word));
+      first += 64;
+    }
+  }
   return members;
 }
 

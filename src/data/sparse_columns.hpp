@@ -2,7 +2,9 @@
 // Private.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "thalweg/core/sparse.hpp"
@@ -10,8 +12,7 @@
 
 namespace thalweg {
 
-/// A set of columns that finds the rank of each at once: one bit per column of the table, and one
-/// count per 64 of them.
+/// A set of columns that finds the rank of each at once, in pages of which only those in use exist.
 class ColumnSet {
  public:
   explicit ColumnSet(Index columns);
@@ -22,8 +23,17 @@ class ColumnSet {
   std::vector<Index> members() const;  ///< ascending
 
  private:
-  std::vector<std::uint64_t> bits_;
-  std::vector<std::uint32_t> before_;  // members in the words before each one
+  static constexpr Index page_words = 64, page_columns = 64 * page_words;
+  struct Page {
+    std::array<std::uint64_t, page_words> bits{};
+    std::array<Index, page_words> below{};  // members below each word, of all pages
+  };
+  static std::size_t word_of(Index column) {
+    return static_cast<std::size_t>(column / 64 % page_words);
+  }
+  static std::uint64_t bit_of(Index column) { return std::uint64_t{1} << (column % 64); }
+
+  std::vector<std::unique_ptr<Page>> pages_;
   Index size_ = 0;
 };
 

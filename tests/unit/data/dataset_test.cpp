@@ -281,6 +281,80 @@ TEST(Dataset, SplitsAreSeededDisjointAndComplete) {
   EXPECT_NE(make_dataset(numbered(101), options).validation.rows, dataset.validation.rows);
 }
 
+TEST(Dataset, ARegressionSplitsByTheFirstRowsOfAPermutation) {
+  auto options = target("y");
+  options.validation = 0.2;
+  options.test = 0.25;
+  options.seed = 3;
+  const Dataset dataset = make_dataset(numbered(101), options);
+  const std::vector<Index> order = RandomStream(3, "split").permutation(101);
+  std::vector<Index> validation(order.begin(), order.begin() + 20);
+  std::vector<Index> test(order.begin() + 20, order.begin() + 45);
+  std::sort(validation.begin(), validation.end());
+  std::sort(test.begin(), test.end());
+  EXPECT_EQ(dataset.validation.rows, validation);
+  EXPECT_EQ(dataset.test.rows, test);
+}
+
+/// Classes with the given numbers of rows, in random order.
+Table classes_of_sizes(const std::vector<int>& sizes) {
+  std::vector<std::size_t> labels;
+  for (std::size_t k = 0; k < sizes.size(); ++k)
+    labels.insert(labels.end(), static_cast<std::size_t>(sizes[k]), k);
+  std::string bytes = "a,y\n";
+  const auto n = static_cast<Index>(labels.size());
+  for (const Index i : RandomStream(1, "order").permutation(n))
+    bytes += std::to_string(i) + ",c" + std::to_string(labels[static_cast<std::size_t>(i)]) + "\n";
+  return parse(bytes);
+}
+
+std::vector<int> count_labels(const Part& part, std::size_t classes) {
+  std::vector<int> counts(classes, 0);
+  for (const int label : part.labels) ++counts[static_cast<std::size_t>(label)];
+  return counts;
+}
+
+TEST(Dataset, ClassesKeepTheirShareInEveryPart) {
+  auto options = target("y");
+  options.validation = 0.2;
+  options.test = 0.1;
+  for (options.seed = 0; options.seed < 20; ++options.seed) {
+    const Dataset dataset = make_dataset(classes_of_sizes({50, 30, 20}), options);
+    EXPECT_EQ(count_labels(dataset.validation, 3), (std::vector<int>{10, 6, 4}));
+    EXPECT_EQ(count_labels(dataset.test, 3), (std::vector<int>{5, 3, 2}));
+    EXPECT_EQ(count_labels(dataset.train, 3), (std::vector<int>{35, 21, 14}));
+  }
+  const auto rows = [&](std::uint64_t seed) {
+    options.seed = seed;
+    return make_dataset(classes_of_sizes({50, 30, 20}), options).validation.rows;
+  };
+  EXPECT_NE(rows(1), rows(2));
+  const auto with_test = rows(3);
+  options.test = 0;  // a test part does not change what validates
+  EXPECT_EQ(rows(3), with_test);
+}
+
+TEST(Dataset, RareClassesStayInTraining) {
+  auto options = target("y");
+  options.validation = options.test = 0.3;
+  for (options.seed = 0; options.seed < 50; ++options.seed) {
+    const Dataset dataset = make_dataset(classes_of_sizes({40, 1, 2, 1, 6}), options);
+    EXPECT_EQ(dataset.validation.size(), 15);
+    EXPECT_EQ(dataset.test.size(), 15);
+    const std::vector<int> trained = count_labels(dataset.train, 5);
+    EXPECT_EQ(trained[1], 1);
+    EXPECT_EQ(trained[3], 1);
+    for (const int count : trained) EXPECT_GE(count, 1);
+  }
+  // Six classes need six rows for training.
+  options.validation = options.test = 0.25;
+  EXPECT_EQ(make_dataset(classes_of_sizes({7, 1, 1, 1, 1, 1}), options).train.size(), 6);
+  EXPECT_EQ(error_of<RefusedError>(classes_of_sizes({6, 1, 1, 1, 1, 1, 1}), options),
+            "12 rows are too few for the splits: 6 for training of 7 classes, 3 for validation, 3 "
+            "for test; give more rows or other fractions; training needs two rows and one of each "
+            "class, each other part one");
+}
+
 TEST(Dataset, StandardizesByTheTrainingRows) {
   auto options = target("y");
   options.validation = 0.3;

@@ -34,8 +34,7 @@ StopReason no_decrease_reason(double stepsize) {
 void LargeStepState::visit(StateVisitor& visitor) {
   FirstOrderState::visit(visitor);
   watch.visit(visitor);
-  visitor.field("stage", stage);
-  visitor.field("stage_steps", stage_steps);
+  ramp.visit(visitor);
   visitor.field("best", best);
   visitor.field("safe", safe);
   visitor.field("safe_stepsize", safe_stepsize);
@@ -75,10 +74,6 @@ void LargeStep::Options::validate() const {
 
 LargeStep::LargeStep(Options options) : options_(options) { options_.validate(); }
 
-double LargeStep::stage_stepsize(std::int64_t stage) const {
-  return options_.eta * std::exp2(-2.0 * static_cast<double>(options_.stages - stage));
-}
-
 void LargeStep::start(const Objective& problem, LargeStepState& state, Context&) const {
   measure(problem, state);
   state.margins = MarginWatch(problem);
@@ -100,7 +95,7 @@ StepRecord LargeStep::advance(const Objective& problem, LargeStepState& state, C
 }
 
 StepRecord LargeStep::large_step(const Objective& problem, LargeStepState& state) const {
-  const double eta = stage_stepsize(state.stage);
+  const double eta = state.ramp.stepsize(ramp());
   state.trial.noalias() = state.x - eta * state.gradient;
   state.trial_gradient.resize(state.x.size());
   const double value = problem.value_and_gradient(state.trial, state.trial_gradient);
@@ -117,12 +112,7 @@ StepRecord LargeStep::large_step(const Objective& problem, LargeStepState& state
   state.value = value;
   state.watch.note(value, options_.eta);
   if (state.watch.is_best()) state.best = state.x;
-  state.stage_steps += 1;
-  if (state.stage < options_.stages &&
-      (value <= 1 / eta || state.stage_steps >= options_.stage_steps)) {
-    state.stage += 1;
-    state.stage_steps = 0;
-  }
+  state.ramp.note(value, ramp());
 
   StepRecord record = measured(problem, state, state.outputs);
   record.step_norm = (state.x - state.trial).norm();
@@ -204,7 +194,7 @@ void LargeStep::rebuild(const Objective& problem, LargeStepState& state, Context
   const ValueWatch& watch = state.watch;
   require_whole(state.gradient.size() == n && state.best.size() == n &&
                     watch.recent.size() == ValueWatch::window && watch.steps >= 0 &&
-                    state.stage >= 0 && state.stage <= options_.stages,
+                    state.ramp.stage >= 0 && state.ramp.stage <= options_.stages,
                 name());
   state.margins = MarginWatch(problem);
 }

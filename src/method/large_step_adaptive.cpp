@@ -120,13 +120,20 @@ StepRecord LargeStepAdaptive::advance(const CompositeObjective& problem,
   const double eta = stepsize(state);
   if (state.gradient.isZero(0)) return no_direction(problem, state);
 
+  Vector next = state.last - eta * state.gradient, next_outputs(problem.output_count());
+  problem.model().outputs(next, next_outputs);
+  if (!next.allFinite() || !next_outputs.allFinite()) {
+    StepRecord record = stay(problem, state);
+    record.halt = non_finite_trial_reason();
+    return record;
+  }
   const Vector before = state.x;
   state.steps += 1;
   const double share = 1 / static_cast<double>(state.steps);
   state.average += share * (state.last - state.average);
   state.average_outputs += share * (state.last_outputs - state.average_outputs);
-  state.last -= eta * state.gradient;
-  problem.model().outputs(state.last, state.last_outputs);
+  state.last.swap(next);
+  state.last_outputs.swap(next_outputs);
   choose_point(loss, state);
 
   StepRecord record = record_of(problem, state);
@@ -136,15 +143,21 @@ StepRecord LargeStepAdaptive::advance(const CompositeObjective& problem,
   return record;
 }
 
-// Of separable data the direction cannot vanish.
-StepRecord LargeStepAdaptive::no_direction(const CompositeObjective& problem,
-                                           const LargeStepAdaptiveState& state) const {
+StepRecord LargeStepAdaptive::stay(const CompositeObjective& problem,
+                                   const LargeStepAdaptiveState& state) const {
   StepRecord record = record_of(problem, state);
-  Vector gradient(problem.dimension());
-  problem.value_and_gradient(state.x, gradient);
   record.accepted = false;
   record.step_norm = 0;
   record.evaluations = 1;
+  return record;
+}
+
+// Of separable data the direction cannot vanish.
+StepRecord LargeStepAdaptive::no_direction(const CompositeObjective& problem,
+                                           const LargeStepAdaptiveState& state) const {
+  StepRecord record = stay(problem, state);
+  Vector gradient(problem.dimension());
+  problem.value_and_gradient(state.x, gradient);
   record.halt = gradient.isZero(0) ? zero_gradient_reason() : no_direction_reason();
   return record;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "first_order.hpp"
 #include "thalweg/model/linear_model.hpp"
 
 namespace thalweg {
@@ -69,6 +70,23 @@ void ValueWatch::visit(StateVisitor& visitor) {
   visitor.field("recent_values", recent);
 }
 
+double StepsizeRamp::stepsize(const Plan& plan) const {
+  return plan.eta * std::exp2(-2.0 * static_cast<double>(plan.stages - stage));
+}
+
+void StepsizeRamp::note(double value, const Plan& plan) {
+  steps += 1;
+  if (stage >= plan.stages) return;
+  if (value > 1 / stepsize(plan) && steps < plan.stage_steps) return;
+  stage += 1;
+  steps = 0;
+}
+
+void StepsizeRamp::visit(StateVisitor& visitor) {
+  visitor.field("ramp_stage", stage);
+  visitor.field("ramp_steps", steps);
+}
+
 MarginWatch::MarginWatch(const Objective& problem) {
   const auto* composite = dynamic_cast<const CompositeObjective*>(&problem);
   if (!composite) return;
@@ -111,6 +129,15 @@ double largest_row_norm(const OutputModel& model) {
     largest = std::max(largest, columns.leftCols(count).colwise().norm().maxCoeff());
   }
   return largest;
+}
+
+StepRecord resting(StepRecord measured) {
+  measured.step_norm = 0;
+  measured.evaluations -= 1;  // value and gradient are those of the step before
+  if (measured.value < smallest_value && measured.log_value) return measured;
+  measured.accepted = false;
+  measured.halt = zero_gradient_reason();
+  return measured;
 }
 
 void describe_log_value(const Objective& problem, const ConstVectorRef& x, StepRecord& record) {

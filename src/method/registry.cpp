@@ -15,6 +15,7 @@
 #include "thalweg/method/lbfgs.hpp"
 #include "thalweg/method/levenberg_marquardt.hpp"
 #include "thalweg/method/newton.hpp"
+#include "thalweg/method/sgd.hpp"
 
 namespace thalweg {
 namespace {
@@ -26,12 +27,16 @@ struct Words {
   const char *summary, *needs, *promise, *reference;
 };
 
-// Which problems a method works on follows from its base.
+// Which problems a method works on follows from its base, or is said here.
 template <class State>
 constexpr bool needs_composite(const MethodFor<CompositeObjective, State>*) {
   return true;
 }
 constexpr bool needs_composite(const Method*) { return false; }
+constexpr bool needs_margins(const LargeStepAdaptive*) { return true; }
+constexpr bool needs_margins(const Method*) { return false; }
+constexpr bool needs_samples(const Sgd*) { return true; }
+constexpr bool needs_samples(const Method*) { return false; }
 
 // Everything but the words follows from the type and its options.
 template <class MethodType>
@@ -44,6 +49,8 @@ MethodInfo describe(const Words& words) {
   info.promise = words.promise;
   info.reference = words.reference;
   info.needs_composite = needs_composite(static_cast<const MethodType*>(nullptr));
+  info.needs_margins = needs_margins(static_cast<const MethodType*>(nullptr));
+  info.needs_samples = needs_samples(static_cast<const MethodType*>(nullptr));
   info.options = option_infos(Options{});
   info.make = [name = info.name](const Texts& texts) {
     return std::make_unique<MethodType>(with_options<Options>(name, texts));
@@ -99,6 +106,13 @@ std::vector<MethodInfo> describe_all() {
            "the value falls at every step (armijo); linear rate set by the conditioning where f is "
            "strongly convex",
            "Nocedal & Wright, Numerical Optimization, 2nd ed., algorithm 3.1"}),
+      describe<Sgd>(
+          {"gradient steps on small random batches, with a constant stepsize",
+           "the gradient of a mean over some of its samples",
+           "separable data: a mean loss of O(1/t) over t updates on fresh samples; no gain from a "
+           "large stepsize is proved",
+           "Robbins & Monro, Ann. Math. Statist. 22 (1951); Wu, Bartlett, Telgarsky & Yu, COLT "
+           "2024, arXiv:2402.15926, theorem 4"}),
       describe<Adam>({"adaptive moment estimation on the full batch", "values and gradients",
                       "none: a baseline whose steps do not depend on the scale of the value",
                       "Kingma & Ba, Adam: a method for stochastic optimization, ICLR 2015"}),

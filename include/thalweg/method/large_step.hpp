@@ -41,8 +41,8 @@ namespace thalweg {
 /// Invariant: value and gradient are measured at x; watch.best is the value at `best`.
 struct LargeStepState final : FirstOrderState {
   ValueWatch watch;
-  std::int64_t stage = 0, stage_steps = 0;  ///< of the ramp, and the steps done in it
-  Vector best;                              ///< the point of the smallest value, (n)
+  StepsizeRamp ramp;
+  Vector best;               ///< the point of the smallest value, (n)
   bool safe = false;         ///< verified steps are taken: the watch has found trouble
   double safe_stepsize = 0;  ///< the first trial of the next verified step; 0: go back to `best`
 
@@ -91,7 +91,7 @@ class LargeStep final : public MethodFor<Objective, LargeStepState> {
   /// The record of state.x, with what is measured at this step; `outputs` is scratch.
   StepRecord measured(const Objective& problem, const LargeStepState& state, Vector& outputs) const;
   std::optional<StopReason> trouble(const ValueWatch& watch) const;
-  double stage_stepsize(std::int64_t stage) const;  ///< eta 4^-(S - stage)
+  StepsizeRamp::Plan ramp() const { return {options_.eta, options_.stages, options_.stage_steps}; }
 
   Options options_;
 };

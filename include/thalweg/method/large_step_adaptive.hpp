@@ -84,6 +84,7 @@ class LargeStepAdaptive final : public MethodFor<CompositeObjective, LargeStepAd
  private:
   StepRecord record_of(const CompositeObjective& problem,
                        const LargeStepAdaptiveState& state) const;
+  StepRecord stay(const CompositeObjective& problem, const LargeStepAdaptiveState& state) const;
   StepRecord no_direction(const CompositeObjective& problem,
                           const LargeStepAdaptiveState& state) const;
   double row_norm(const LargeStepAdaptiveState& state) const;

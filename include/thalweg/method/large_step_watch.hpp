@@ -37,6 +37,22 @@ struct ValueWatch {
   void visit(StateVisitor& visitor);
 };
 
+/// A ramp of the stepsize over stages s = 0 ... S: eta 4^-(S-s). A stage ends once f is at most
+/// 1 / its stepsize, or after a number of steps; the last one does not end.
+struct StepsizeRamp {
+  struct Plan {
+    double eta = 1;
+    std::int64_t stages = 0;  ///< S
+    std::int64_t stage_steps = 1;
+  };
+
+  std::int64_t stage = 0, steps = 0;  ///< the stage, and the steps done in it
+
+  double stepsize(const Plan& plan) const;
+  void note(double value, const Plan& plan);  ///< after a step with stepsize(plan)
+  void visit(StateVisitor& visitor);
+};
+
 /// Training error and margin of a composite objective whose loss is a MarginLoss; of any other
 /// problem nothing. The margin is the smallest one at x over |x| R, with R the largest row norm, of
 /// linear models only.
@@ -67,6 +83,10 @@ class MarginWatch {
 
 /// The largest row norm of J, R; one pass for a linear model.
 double largest_row_norm(const OutputModel& model);
+
+/// The record of a step from a point whose gradient is exactly zero, made from what was measured
+/// there: x stays. It halts as converged, unless value and gradient have only underflowed.
+StepRecord resting(StepRecord measured);
 
 /// ln f of a record's point: of the value itself, or of the problem (one pass, counted) where the
 /// value is below 1e-290. Absent where f <= 0.

@@ -21,6 +21,21 @@ bool parse(std::string_view text, Number& number) {
 
 }  // namespace
 
+std::map<std::string, std::string> with_own_names(std::map<std::string, std::string> texts,
+                                                  const std::vector<OptionInfo>& options) {
+  const auto has = [&](const char* key) {
+    return std::ranges::find(options, key, &OptionInfo::key) != options.end();
+  };
+  if (has("eta") == has("stepsize")) return texts;
+  const char* own = has("eta") ? "eta" : "stepsize";
+  const char* other = has("eta") ? "stepsize" : "eta";
+  if (auto given = texts.extract(other); !given.empty()) {
+    if (!texts.contains(own)) given.key() = own;
+    texts.insert(std::move(given));
+  }
+  return texts;
+}
+
 void OptionLister::option(std::string_view key, double& value, std::string_view meaning) {
   add(key, "number", fmt::format("{}", value), meaning);
 }

@@ -13,8 +13,13 @@ namespace thalweg {
 template <class Options>
 std::vector<OptionInfo> option_infos(Options options);
 
-/// Sets options by key; throws one UsageError with every unknown key, unreadable value and violated
-/// range.
+/// `eta` and `stepsize` are two names of one thing: where the options have exactly one of the two,
+/// a text given under the other name is put under it, unless both are given.
+std::map<std::string, std::string> with_own_names(std::map<std::string, std::string> texts,
+                                                  const std::vector<OptionInfo>& options);
+
+/// Sets options by key, or by its other name; throws one UsageError with every unknown key,
+/// unreadable value and violated range.
 template <class Options>
 Options with_options(std::string_view owner, const std::map<std::string, std::string>& texts);
 
@@ -67,7 +72,8 @@ std::vector<OptionInfo> option_infos(Options options) {
 template <class Options>
 Options with_options(std::string_view owner, const std::map<std::string, std::string>& texts) {
   Options options;
-  OptionSetter setter(owner, texts);
+  const auto own_texts = with_own_names(texts, option_infos(options));
+  OptionSetter setter(owner, own_texts);
   options.visit(setter);
   try {
     options.validate();

@@ -2,6 +2,7 @@
 // model and rows; of the run, only which rows it trained on and the bounds it claimed.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "commands.hpp"
@@ -91,7 +92,7 @@ Part rows_to_certify(const Settings& settings, const TrainedModel& model,
   const Source source = read_source(settings.data);
   const bool same_data = origin && origin->data_hash == source.hash;
   const CsvOptions csv = settings.csv.delimiter || !same_data ? settings.csv : origin->settings.csv;
-  const Table table = parse_csv(source.bytes, source.path, csv);
+  const Table table = parse_table(source.bytes, source.path, csv);
   if (same_data) return make_dataset(table, origin->settings.dataset).train;
   return encode_part(model.encoding, table);
 }
@@ -113,6 +114,10 @@ Claims claims_for(const CompositeObjective& objective, const Settings& settings,
   const auto eps = settings.gradient_tolerance ? settings.gradient_tolerance
                                                : origin->settings.gradient_tolerance;
   Claims claims = claims_of(origin->record, objective, goal, eps);
+  // Of what was claimed, not of what might have been.
+  const auto& claimed = origin->record.certificates;
+  claims.separates = std::any_of(claimed.begin(), claimed.end(),
+                                 [](const Certificate& c) { return c.claim == "separates"; });
   // The validation rows chose the point: it was never claimed to be a minimum.
   if (origin->record.certificates.empty() && !settings.goal.target_loss)
     claims.global_minimum = false;
@@ -127,8 +132,9 @@ int certify(const Invocation& invocation) {
   const TrainedModel model = TrainedModel::load(path);
   const std::optional<Origin> origin = read_origin(path);
   const Part part = rows_to_certify(settings, model, origin);
-  const CompositeObjective objective(model.network.on(part.inputs),
-                                     make_loss(model.encoding, part));
+  const LossOptions loss = origin ? origin->settings.loss : LossOptions{};
+  const auto made = make_objective(model.network, model.encoding, part, loss);
+  const CompositeObjective& objective = *made;
   report::Record record;
   record.manifest = report::make_manifest(settings.seed, threads(), invocation.argv);
   record.problem = problem_section(objective, model.network);

@@ -8,6 +8,12 @@ namespace {
 /// The forecast promised the claim for a run that goes on to its end; a run that met its budget, or
 /// was stopped by validation, has not put the promise to the test.
 bool promised(const Certificate& certificate, const report::Record& record) {
+  if (!record.forecast) return false;
+  // Large steps promise a loss for the steps themselves, whatever ends the run.
+  if (certificate.claim == "rate" && record.forecast->log_loss_bound)
+    return record.forecast->claims_rate;
+  if (certificate.claim == "separates")
+    return record.forecast->claims_separates && record.outcome->steps >= record.plan->max_steps;
   const Outcome outcome = record.outcome->reason.outcome;
   if (outcome == Outcome::budget_exhausted || outcome == Outcome::early_stopped) return false;
   return record.forecast &&
@@ -46,7 +52,7 @@ int exit_code(const std::vector<Certificate>& certificates) {
 }
 
 bool is_bounded(const Goal& goal) {
-  return (goal.max_steps || goal.time_limit) && !goal.target_loss;
+  return goal.budget || ((goal.max_steps || goal.time_limit) && !goal.target_loss);
 }
 
 }  // namespace thalweg::cli

@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
 #include "exit_code.hpp"
+#include "run_folder.hpp"
 #include "thalweg/core/tensor_file.hpp"
 #include "thalweg/core/threads.hpp"
 #include "thalweg/model/trained_model.hpp"
@@ -76,10 +78,25 @@ std::string to_json(const Predictions& predictions, const report::Manifest& mani
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+/// The predictions must not replace what they are made from.
+void require_spared(const std::filesystem::path& input, const std::filesystem::path& out,
+                    const char* what) {
+  std::error_code absent;  // what does not exist is not the same file
+  if (std::filesystem::equivalent(input, out, absent))
+    throw UsageError(fmt::format("--out is {} itself", what), "give --out another file",
+                     out.string());
+}
+
 int predict(const Invocation& invocation) {
   const Settings settings = begin(invocation);
-  const TrainedModel model = TrainedModel::load(invocation.words.at("MODEL").back());
-  const Predictions predictions = predict_rows(model, read_csv(settings.data, settings.csv));
+  const std::filesystem::path model_path = invocation.words.at("MODEL").back();
+  if (settings.out_given) {
+    require_spared(settings.data, settings.out, "DATA");
+    require_spared(model_path, settings.out, "MODEL");
+    require_spared(RunFolder(model_path).model(), settings.out, "MODEL");
+  }
+  const TrainedModel model = TrainedModel::load(model_path);
+  const Predictions predictions = predict_rows(model, read_table(settings.data, settings.csv));
   const std::string csv = to_csv(predictions);
   if (settings.out_given) {
     write_file_atomically(settings.out, csv);
@@ -97,7 +114,8 @@ Command predict_command() {
   return {.name = "predict",
           .summary = "predictions of a trained model as CSV",
           .positionals = {{"MODEL", "model.safetensors or the folder of a run"},
-                          {"DATA", "CSV file with the columns of the features, or - for stdin"}},
+                          {"DATA",
+                           "CSV or LIBSVM file with the columns of the features, or - for stdin"}},
           .options = joined({{"out", "FILE", "write the CSV there (default: stdout)"},
                              {"delimiter", "C", "of the cells (default: detected)"}},
                             common_options()),

@@ -5,8 +5,11 @@
 
 #include <cstdint>
 
+#include "thalweg/model/linear_model.hpp"
+#include "thalweg/model/logistic_toy.hpp"
 #include "thalweg/model/margin_losses.hpp"
 #include "thalweg/model/output_losses.hpp"
+#include "thalweg/session/session.hpp"
 #include "vector_file.hpp"
 
 namespace thalweg::cli {
@@ -26,30 +29,63 @@ std::string describe_table(const Table& table) {
       table.header_found ? "header found" : "no header: the columns are x0, x1, ...", delimiter);
 }
 
-ProblemSize network_size(const Dataset& dataset, const Network& network) {
-  ProblemSize size;
-  size.samples = dataset.train.size();
-  size.outputs_per_sample = network.options().outputs;
-  size.parameters = network.parameter_count();
+ProblemSize network_size(const CompositeObjective& objective, const Dataset& dataset,
+                         const Network& network) {
+  ProblemSize size = describe(objective);
+  size.nonzeros = static_cast<double>(dataset.train.sparse.nonZeros());
   size.inputs = network.options().inputs;
   size.hidden = network.options().hidden;
-  size.classification = dataset.encoding.task == Task::classification;
-  size.gradient_flops = 3 * network.forward_flops(size.samples);
+  size.gradient_flops = 3 * objective.model().forward_flops();
   return size;
 }
 
 report::ProblemSection sizes_of(const CompositeObjective& objective) {
   report::ProblemSection section;
   section.objective = objective.loss().description();
+  if (objective.ridge() > 0) section.objective += fmt::format(" + {:g}/2 |x|^2", objective.ridge());
   section.parameters = objective.dimension();
   section.outputs = objective.output_count();
   section.regime = objective.overparametrized() ? "overparametrized" : "underparametrized";
   return section;
 }
 
-std::shared_ptr<const CompositeObjective> objective_on(const Network& network,
-                                                       const Encoding& encoding, const Part& part) {
-  return std::make_shared<CompositeObjective>(network.on(part.inputs), make_loss(encoding, part));
+std::shared_ptr<const OutputLoss> make_loss(const Encoding& encoding, const Part& part,
+                                            const LossOptions& options) {
+  if (encoding.task != Task::classification) return std::make_shared<SquaredLoss>(part.targets);
+  const auto classes = static_cast<int>(encoding.classes.size());
+  using Kind = LossOptions::Kind;
+  if (options.kind == Kind::logistic)
+    return std::make_shared<CrossEntropyLoss>(part.labels, classes);
+  if (classes != 2)
+    throw UsageError(fmt::format("this loss is for two classes, and there are {}", classes),
+                     "leave --option loss out: several classes have the logistic loss");
+  if (options.kind == Kind::exponential) return std::make_shared<ExponentialLoss>(part.labels);
+  if (options.kind == Kind::polynomial)
+    return std::make_shared<PolynomialLoss>(part.labels, options.degree);
+  return std::make_shared<SquaredHingeLoss>(part.labels);
+}
+
+void require_no_loss_options(const LossOptions& options) {
+  if (options.kind != LossOptions::Kind::logistic)
+    throw UsageError("--option loss is for linear models of classes", "give --model linear");
+  if (options.ridge > 0)
+    throw UsageError("--option regularization is for linear models of classes",
+                     "give --model linear");
+}
+
+std::vector<Index> hidden_for(const Settings& settings, const Dataset& dataset,
+                              std::vector<Decision>& decisions) {
+  if (settings.hidden) return *settings.hidden;
+  const Encoding& encoding = dataset.encoding;
+  if (dataset.train.is_sparse() || !settings.intercept) {
+    decisions.push_back({"model",
+                         "linear",
+                         settings.intercept ? "the table is sparse" : "asked for by --no-intercept",
+                         {{"mlp", "name it with --model to have one"}}});
+    return {};
+  }
+  return choose_hidden(dataset.train.size(), encoding.inputs(), encoding.outputs(),
+                       encoding.task == Task::classification, settings.goal, decisions);
 }
 
 }  // namespace
@@ -60,43 +96,68 @@ Source read_source(const std::string& path) {
   return source;
 }
 
-std::shared_ptr<const OutputLoss> make_loss(const Encoding& encoding, const Part& part) {
-  if (encoding.task != Task::classification) return std::make_shared<SquaredLoss>(part.targets);
-  return std::make_shared<CrossEntropyLoss>(part.labels, static_cast<int>(encoding.classes.size()));
+std::shared_ptr<const CompositeObjective> make_objective(const Network& network,
+                                                         const Encoding& encoding, const Part& part,
+                                                         const LossOptions& options) {
+  const auto loss = make_loss(encoding, part, options);
+  const bool classes = encoding.task == Task::classification;
+  if (!network.linear() || !classes) require_no_loss_options(options);
+  if (part.is_sparse())
+    return std::make_shared<LinearObjective>(
+        network.linear_on(part.sparse, encoding.input_mean, encoding.input_scale), loss,
+        options.ridge);
+  if (network.linear() && classes)
+    return std::make_shared<LinearObjective>(network.linear_on(part.inputs), loss, options.ridge);
+  return std::make_shared<CompositeObjective>(network.on(part.inputs), loss);
+}
+
+Matrix outputs_on(const Network& network, const Encoding& encoding, const Part& part,
+                  const Vector& parameters) {
+  if (!part.is_sparse()) return network.predict(parameters, part.inputs);
+  return network.predict(parameters, part.sparse, encoding.input_mean, encoding.input_scale);
 }
 
 Problem table_problem(const Settings& settings, const Source& source) {
   Problem problem;
-  const Table table = parse_csv(source.bytes, source.path, settings.csv);
+  const Table table = parse_table(source.bytes, source.path, settings.csv);
   problem.dataset = make_dataset(table, settings.dataset);
   problem.notices = problem.dataset->notices;
   problem.notices.insert(problem.notices.begin(), describe_table(table));
   const Dataset& dataset = *problem.dataset;
+  for (const Index row : dataset.train.rows)
+    problem.file_rows.push_back(table.file_rows[static_cast<std::size_t>(row)]);
   const Encoding& encoding = dataset.encoding;
-  const bool classes = encoding.task == Task::classification;
-  const auto hidden =
-      settings.hidden ? *settings.hidden
-                      : choose_hidden(dataset.train.size(), encoding.inputs(), encoding.outputs(),
-                                      classes, settings.goal, problem.decisions);
-  problem.network.emplace(Network::Options{.inputs = encoding.inputs(),
-                                           .hidden = hidden,
-                                           .outputs = encoding.outputs(),
-                                           .activation = settings.activation});
-  problem.size = network_size(dataset, *problem.network);
-  problem.objective = objective_on(*problem.network, encoding, dataset.train);
-  if (dataset.validation.size() > 0)
-    problem.validation = [held_back = objective_on(*problem.network, encoding, dataset.validation)](
-                             const ConstVectorRef& x) { return held_back->value(x); };
+  problem.network.emplace(
+      Network::Options{.inputs = encoding.inputs(),
+                       .hidden = hidden_for(settings, dataset, problem.decisions),
+                       .outputs = encoding.outputs(),
+                       .activation = settings.activation,
+                       .intercept = settings.intercept});
+  problem.objective = make_objective(*problem.network, encoding, dataset.train, settings.loss);
+  problem.size = network_size(*problem.objective, dataset, *problem.network);
+  if (dataset.validation.size() > 0) {
+    LossOptions unpenalized = settings.loss;
+    unpenalized.ridge = 0;
+    problem.validation = [held_back = make_objective(*problem.network, encoding, dataset.validation,
+                                                     unpenalized)](const ConstVectorRef& x) {
+      return held_back->value(x);
+    };
+  }
   return problem;
 }
 
 Problem built_in_problem(const Settings& settings) {
+  Problem problem;
+  if (settings.problem == "logistic-toy") {
+    problem.objective = logistic_toy(settings.loss.ridge);
+    problem.size = describe(*problem.objective);
+    return problem;
+  }
   const std::string prefix = "nist:";
   if (!settings.problem.starts_with(prefix))
     throw UsageError(fmt::format("unknown problem \"{}\"", settings.problem),
-                     fmt::format("the problems are nist:NAME with NAME one of {}",
+                     fmt::format("the problems are logistic-toy, and nist:NAME with NAME one of {}",
                                  fmt::join(nist::names(), ", ")));
-  Problem problem;
   problem.nist = nist::load(settings.problem.substr(prefix.size()));
   problem.objective = problem.nist->objective;
   problem.size.samples = problem.objective->sample_count();
@@ -117,6 +178,7 @@ Vector start_parameters(const Problem& problem, const Settings& settings) {
         settings.init);
   }
   if (problem.nist) return problem.nist->starts[static_cast<std::size_t>(settings.start - 1)];
+  if (!problem.network) return Vector::Zero(expected);
   return problem.network->initial_parameters(settings.seed);
 }
 
@@ -141,14 +203,18 @@ report::ProblemSection problem_section(const CompositeObjective& objective,
                                        const Network& network) {
   report::ProblemSection section = sizes_of(objective);
   section.model = network.description();
-  section.activation = to_string(network.options().activation);
+  if (!network.options().hidden.empty())
+    section.activation = to_string(network.options().activation);
   return section;
 }
 
 report::ProblemSection problem_section(const Problem& problem) {
   if (problem.network) return problem_section(*problem.objective, *problem.network);
   report::ProblemSection section = sizes_of(*problem.objective);
-  section.model = "nist:" + problem.nist->name;
+  if (problem.nist)
+    section.model = "nist:" + problem.nist->name;
+  else
+    section.model = problem.objective->model().description();
   return section;
 }
 

@@ -22,8 +22,14 @@ struct Source {
 /// Throws DataError.
 Source read_source(const std::string& path);
 
-/// The loss of a dataset's part: squared for a regression, cross-entropy for classes.
-std::shared_ptr<const OutputLoss> make_loss(const Encoding& encoding, const Part& part);
+/// The loss of a network on a dataset's part: squared for a regression, of margins for classes.
+/// Throws UsageError for a loss or penalty that the model does not take.
+std::shared_ptr<const CompositeObjective> make_objective(const Network& network,
+                                                         const Encoding& encoding, const Part& part,
+                                                         const LossOptions& loss);
+/// Outputs (N, Q) of the network on a part.
+Matrix outputs_on(const Network& network, const Encoding& encoding, const Part& part,
+                  const Vector& parameters);
 
 struct Problem {
   std::shared_ptr<const CompositeObjective> objective;
@@ -33,6 +39,7 @@ struct Problem {
   /// Held-back loss; empty where nothing was held back.
   std::function<double(const ConstVectorRef&)> validation;
   std::optional<Dataset> dataset;
+  std::vector<Index> file_rows;  ///< of the training rows of a table, for messages
   std::optional<Network> network;
   std::optional<nist::Problem> nist;
 };

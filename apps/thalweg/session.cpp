@@ -43,6 +43,13 @@ Preflight measure_preflight(const Settings& settings, const Problem& problem, co
                           settings.seed);
 }
 
+/// Samples in conflict by their rows in the file, which is what the user can look up.
+void name_rows(const Problem& problem, Preflight& preflight) {
+  if (!preflight.separability || problem.file_rows.empty()) return;
+  for (Index& row : preflight.separability->conflict)
+    row = problem.file_rows[static_cast<std::size_t>(row)];
+}
+
 double memory_limit_of(const Settings& settings) {
   return settings.memory_limit.value_or(default_memory_limit());
 }
@@ -58,6 +65,7 @@ void refuse_large_model(const Settings& settings, const ProblemSize& size) {
   const std::string method = settings.goal.method.value_or("gd");
   std::map<std::string, std::string> options = settings.goal.method_options;
   options.erase("eps");
+  options.erase("budget-rule");
   refuse_too_large(method, step_cost(method, options, size), memory_limit_of(settings), size);
 }
 
@@ -91,6 +99,7 @@ Session measure(const Invocation& invocation, Settings settings) {
   session.start = start_parameters(session.problem, chosen);
   session.record.preflight =
       measure_preflight(chosen, session.problem, session.start, memory_limit_of(chosen));
+  name_rows(session.problem, *session.record.preflight);
   invocation.console.detail("preflight measured");
   return session;
 }
@@ -144,7 +153,8 @@ Words resolved_words(const Invocation& invocation, const Session& session) {
 
 std::optional<Metrics> metrics_on(const Problem& problem, const Part& part, const Vector& x) {
   if (part.size() == 0) return std::nullopt;
-  return evaluate(problem.dataset->encoding, part, problem.network->predict(x, part.inputs));
+  const Encoding& encoding = problem.dataset->encoding;
+  return evaluate(encoding, part, outputs_on(*problem.network, encoding, part, x));
 }
 
 void add_metrics(report::OutcomeSection& section, const Problem& problem, const Vector& x) {
@@ -186,13 +196,15 @@ int conclude(const Console& console, const RunFolder& folder, Session& session,
   report::Record& record = session.record;
   record.outcome = outcome_of(*session.problem.objective, result);
   add_metrics(*record.outcome, session.problem, result.best);
+  record.phases = phases_of(result, *record.plan);
   record.certificates = thalweg::certify(*session.problem.objective, result, record,
                                          session.settings.goal, session.settings.gradient_tolerance,
                                          static_cast<bool>(session.problem.validation));
   record.advice = advice(*record.outcome);
-  if (session.problem.nist && result.best.size() <= most_solution_numbers)
-    record.solution = report::SolutionSection{.parameters = result.best,
-                                              .digits = session.problem.nist->digits(result.best)};
+  if (session.settings.data.empty() && result.best.size() <= most_solution_numbers) {
+    record.solution = report::SolutionSection{.parameters = result.best, .digits = {}};
+    if (session.problem.nist) record.solution->digits = session.problem.nist->digits(result.best);
+  }
   write_results(folder, session, result);
   console.object(report::to_json(record));
   console.result(report::text_after_run(record));
@@ -261,8 +273,6 @@ Settings begin(const Invocation& invocation) {
 
 Session prepare(const Invocation& invocation, bool writes_folder) {
   Settings settings = begin(invocation);
-  if (!settings.data.empty() && settings.dataset.targets.empty())
-    throw UsageError("--target is missing", "name the column to predict");
   if (writes_folder || settings.out_given) require_usable_folder(settings);
   Session session = measure(invocation, std::move(settings));
   add_plan(session);

@@ -22,13 +22,15 @@ std::vector<OptionSpec> goal_options() {
   return {
       {"method", "NAME", "auto, or one of `thalweg methods` (default auto)"},
       {"option", "KEY=VALUE",
-       "an option of the method, see `thalweg methods NAME`; eps=X sets the "
-       "first-order tolerance",
+       "an option of the method, see `thalweg methods NAME`; eps=X sets the first-order "
+       "tolerance; of linear models of classes: regularization=X, loss=NAME, degree=A",
        true},
       {"target-loss", "X",
        "stop when the training objective is at or below X (default: the "
        "planner's)"},
       {"max-steps", "T", "stop after T steps (default 10000)"},
+      {"budget", "T",
+       "promise the best loss for exactly T steps: step sizes are chosen for that horizon"},
       {"time-limit", "90s|10m|2h", "stop after this time; the best point so far is returned"},
       {"seed", "N", "of splits and start parameters (default 0)"},
       {"init", "FILE", "start parameters, CSV (one column) or .npy (default: seeded)"},
@@ -111,6 +113,7 @@ Goal read_goal(WordReader& words) {
   goal.method_options = words.pairs("option");
   goal.target_loss = words.number("target-loss", 0);
   goal.max_steps = words.integer("max-steps", 0);
+  goal.budget = words.integer("budget", 1);
   goal.time_limit = words.duration("time-limit");
   return goal;
 }
@@ -126,11 +129,47 @@ std::optional<double> read_eps(WordReader& words,
   return std::nullopt;
 }
 
+std::string take(std::map<std::string, std::string>& options, const std::string& key) {
+  const auto found = options.find(key);
+  if (found == options.end()) return {};
+  std::string text = std::move(found->second);
+  options.erase(found);
+  return text;
+}
+
+/// Takes the options of the problem out of those of the method.
+LossOptions take_loss(WordReader& words, std::map<std::string, std::string>& options) {
+  static const std::vector<std::string> names = {"logistic", "exponential", "polynomial",
+                                                 "squared-hinge"};
+  LossOptions loss;
+  const auto number = [&](const char* key, double low, bool open, double otherwise) {
+    const std::string text = take(options, key);
+    if (text.empty()) return otherwise;
+    const std::optional<double> value = parse_number(text);
+    if (value && std::isfinite(*value) && (open ? *value > low : *value >= low)) return *value;
+    words.complain(fmt::format("--option {} must be a number {} {}, got \"{}\"", key,
+                               open ? "above" : "not below", low, text));
+    return otherwise;
+  };
+  if (const std::string name = take(options, "loss"); !name.empty()) {
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found == names.end())
+      words.complain(
+          fmt::format("--option loss must be one of {}, got \"{}\"", fmt::join(names, ", "), name));
+    else
+      loss.kind = static_cast<LossOptions::Kind>(found - names.begin());
+  }
+  loss.degree = number("degree", 0, true, loss.degree);
+  loss.ridge = number("regularization", 0, false, 0);
+  return loss;
+}
+
 /// Throws UsageError for unknown keys and values out of range, before any data are read.
 void check_method_options(const Goal& goal) {
   if (!goal.method) return;  // the planner's choice is checked when it is made
   std::map<std::string, std::string> options = goal.method_options;
   options.erase("eps");
+  if (*goal.method == "large-step") options.erase("budget-rule");
   find_method(*goal.method).make(options);
 }
 
@@ -174,6 +213,7 @@ std::vector<OptionSpec> table_options() {
       {"categorical", "onehot:COL", "columns to encode one-hot"},
       {"delimiter", "C", "of the cells (default: detected)"},
       {"no-standardize", "", "use inputs and targets as they are"},
+      {"no-intercept", "", "a linear model without a constant column"},
   };
   return joined(joined(table, goal_options()), common_options());
 }
@@ -195,10 +235,16 @@ Settings read_settings(const Words& given) {
   settings.csv.delimiter = read_delimiter(words);
   settings.dataset = read_dataset(words);
   settings.hidden = read_model(words);
+  // A sparse table stays sparse for a linear model, which it has unless another is named.
+  settings.dataset.keep_sparse = !settings.hidden || settings.hidden->empty();
   settings.activation = read_activation(words);
   settings.start = static_cast<int>(words.integer("start", 1, 2).value_or(1));
   settings.init = words.text("init");
   settings.goal = read_goal(words);
+  settings.loss = take_loss(words, settings.goal.method_options);
+  settings.intercept = !words.flag("no-intercept");
+  if (!settings.intercept && settings.hidden && !settings.hidden->empty())
+    words.complain("--no-intercept is for linear models");
   settings.goal.validation = settings.dataset.validation > 0;
   settings.goal.until_rounding = !settings.problem.empty();
   settings.gradient_tolerance = read_eps(words, settings.goal.method_options);

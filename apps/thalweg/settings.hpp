@@ -16,14 +16,25 @@
 
 namespace thalweg::cli {
 
+/// The loss of classes, and the ridge penalty of a linear model: --option loss=, degree=,
+/// regularization=.
+struct LossOptions {
+  enum class Kind { logistic, exponential, polynomial, squared_hinge };
+  Kind kind = Kind::logistic;
+  double degree = 2;  ///< of the polynomial tail
+  double ridge = 0;   ///< lambda of lambda/2 |x|^2
+};
+
 struct Settings {
   // The problem: a table, or a built-in one.
   std::string data;  ///< path, "-" for stdin; empty for a built-in problem
   CsvOptions csv;
   DatasetOptions dataset;
   std::optional<std::vector<Index>> hidden;  ///< absent: the planner chooses
+  bool intercept = true;                     ///< of a linear model
+  LossOptions loss;                          ///< of classes
   Activation activation = Activation::tanh;
-  std::string problem;  ///< "nist:NAME"
+  std::string problem;  ///< "nist:NAME" or "logistic-toy"
   int start = 1;        ///< of the published starts
   std::string init;     ///< file of start parameters; empty: seeded
 

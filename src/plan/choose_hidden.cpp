@@ -40,6 +40,13 @@ std::vector<Index> interpolating_hidden(double observations, Index inputs, Index
   return {width, width};
 }
 
+// Methods that are about linear models of classes; a budget asks for their promise.
+bool wants_linear(const Goal& goal) {
+  const std::string method = goal.method.value_or("auto");
+  return method.starts_with("large-step") || method == "newton" || method == "sgd" ||
+         (method == "auto" && goal.budget);
+}
+
 }  // namespace
 
 std::vector<Index> choose_hidden(Index samples, Index inputs, Index outputs, bool classification,
@@ -48,6 +55,15 @@ std::vector<Index> choose_hidden(Index samples, Index inputs, Index outputs, boo
   const double observations = plan::count(samples) * (classification ? 1 : plan::count(outputs));
   if (goal.method == "adapted-flow" && !classification)
     return interpolating_hidden(observations, inputs, outputs, decisions);
+  if (classification && wants_linear(goal)) {
+    decisions.push_back({"model",
+                         "linear",
+                         goal.method
+                             ? *goal.method + " is about linear models of classes"
+                             : "a budget of steps: the promise is for linear models of classes",
+                         {{"mlp", "name it with --model to have one"}}});
+    return {};
+  }
   const double allowed = std::min(parameters_per_output * observations, parameter_cap);
   Index width = narrowest;
   while (width < widest && plan::count(parameters_with(inputs, width + 1, outputs)) <= allowed)

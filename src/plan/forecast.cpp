@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "large_steps.hpp"
 #include "thalweg/method/adapted_flow.hpp"
 #include "work.hpp"
 
@@ -160,6 +161,7 @@ Forecast make_forecast(const ProblemSize& size, const Preflight& preflight, cons
     forecast.assumptions.push_back(noise_assumption(*rank));
   }
   add_floor_assumption(forecast);
+  plan::forecast_large_steps(size, preflight, plan, forecast);
 
   const StepCost cost = step_cost(plan.method, plan.options, size);
   forecast.bytes = cost.bytes;

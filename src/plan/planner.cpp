@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "large_steps.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/method/adapted_flow.hpp"
 #include "work.hpp"
@@ -81,6 +82,7 @@ Decision choose_method(const ProblemSize& size, const Preflight& preflight, cons
     decision.because = "asked for";
     return decision;
   }
+  if (size.classification && size.linear) return choose_linear_classifier(size, preflight, goal);
   const double limit = preflight.memory.limit;
   const std::string against_flow = against_adapted_flow(size, preflight, goal, limit);
   decision.chosen = against_flow.empty() ? "adapted-flow" : method_for_size(size, limit);
@@ -113,6 +115,19 @@ std::optional<double> take_eps(Options& options) {
   const double eps = positive_number(found->second, "eps");
   options.erase(found);
   return eps;
+}
+
+std::string take_budget_rule(Options& options, const std::string& method) {
+  const auto found = options.find("budget-rule");
+  if (found == options.end()) return {};
+  const std::string rule = found->second;
+  if (rule != "proved" && rule != "practical")
+    throw UsageError(fmt::format("budget-rule must be proved or practical, got '{}'", rule));
+  if (method != "large-step")
+    throw UsageError(fmt::format("budget-rule is for large-step, not for {}", method),
+                     "leave it out, or take --method large-step");
+  options.erase(found);
+  return rule;
 }
 
 double default_tolerance(const Preflight& preflight) {
@@ -159,7 +174,7 @@ Stop choose_stop(const ProblemSize& size, const Preflight& preflight, const Goal
                  const Plan& plan, const std::optional<double>& eps) {
   if (goal.target_loss) return {goal.target_loss, eps, "the target loss asked for"};
   if (eps) return {{}, eps, "the first-order tolerance asked for"};
-  if (goal.max_steps) return {{}, {}, "all the steps asked for"};
+  if (goal.max_steps || goal.budget) return {{}, {}, "all the steps asked for"};
   if (goal.validation) return {{}, {}, "validation decides"};
   if (plan.method == "adapted-flow") return stop_adapted_flow(size, preflight, plan);
   if (goal.until_rounding) {
@@ -198,8 +213,8 @@ std::int64_t affordable_steps(const Plan& plan, const ProblemSize& size) {
 }
 
 void choose_steps(const ProblemSize& size, const Goal& goal, Plan& plan) {
-  if (goal.max_steps) {
-    plan.max_steps = *goal.max_steps;
+  if (goal.max_steps || goal.budget) {
+    plan.max_steps = steps_allowed(goal, plan.max_steps);
     plan.takes_all_steps = !plan.target_loss && !plan.gradient_tolerance && !goal.validation &&
                            !(flow_time_option(plan.options) > 0);
     return;
@@ -272,15 +287,17 @@ Plan make_plan(const ProblemSize& size, const Preflight& preflight, const Goal& 
   const std::optional<double> eps = take_eps(plan.options);
   plan.decisions.push_back(choose_method(size, preflight, goal));
   plan.method = plan.decisions.back().chosen;
+  const std::string rule = take_budget_rule(plan.options, plan.method);
 
   const Stop stop = choose_stop(size, preflight, goal, plan, eps);
   plan.target_loss = stop.target;
   plan.gradient_tolerance = stop.gradient_tolerance;
   plan.decisions.push_back({"stop", describe(stop), stop.because, {}});
 
-  plan.may_end_early = goal.max_steps || goal.time_limit || goal.validation;
+  plan.may_end_early = goal.max_steps || goal.budget || goal.time_limit || goal.validation;
   choose_steps(size, goal, plan);
   choose_flow_time(size, preflight, goal, plan);
+  choose_large_step_options(size, preflight, goal, rule, plan);
   return plan;
 }
 

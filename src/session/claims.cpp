@@ -13,6 +13,12 @@ bool chosen_by_validation(const Result& result) {
   return result.reason.outcome != Outcome::converged && result.best_step != result.steps;
 }
 
+// ln of what is promised for all the steps of the plan, where the run took them.
+std::optional<double> bound_at_end(const report::Record& record, const Result& result) {
+  const bool all = result.steps >= record.plan->max_steps && record.plan->method == "large-step";
+  return all ? record.forecast->log_loss_bound : std::nullopt;
+}
+
 }  // namespace
 
 Claims claims_of(const report::Record& record, const Objective& objective, const Goal& goal,
@@ -36,6 +42,8 @@ Claims claims_of(const report::Record& record, const Objective& objective, const
                       : record.plan->target_loss.value_or(default_target);
   // Who set out for a loss did not set out for a stationary point.
   claims.first_order = !goal.target_loss && !record.plan->target_loss;
+  claims.separates = preflight.separability && preflight.separability->verdict == Separable::yes &&
+                     record.problem->model == "linear";
   claims.slack = record.forecast && record.forecast->flow_time ? adapted_flow_slack : 0;
   return claims;
 }
@@ -47,6 +55,8 @@ std::vector<Certificate> measure_claims(const Claims& claims, const Objective& o
     certificates.push_back(
         certify_global_minimum(objective, x, claims.lower_bound, claims.target, claims.slack));
   if (claims.first_order) certificates.push_back(certify_first_order(objective, x, claims.eps));
+  const auto* composite = dynamic_cast<const CompositeObjective*>(&objective);
+  if (claims.separates && composite) certificates.push_back(certify_separates(*composite, x));
   return certificates;
 }
 
@@ -57,7 +67,14 @@ std::vector<Certificate> certify(const CompositeObjective& problem, const Result
   auto certificates = measure_claims(claims_of(record, problem, goal, eps), problem, result.best);
   const bool predicted = std::any_of(result.trace.begin(), result.trace.end(),
                                      [](const StepRecord& r) { return r.predicted.has_value(); });
-  if (record.forecast->claims_rate || predicted) certificates.push_back(judge_rate(result.trace));
+  const bool bounded =
+      std::any_of(result.trace.begin(), result.trace.end(),
+                  [](const StepRecord& r) { return r.bound_log_value.has_value(); });
+  const bool bounds_loss = record.forecast->log_loss_bound && record.forecast->claims_rate;
+  if (bounded || bounds_loss)
+    certificates.push_back(judge_loss_bound(result.trace, bound_at_end(record, result)));
+  else if (record.forecast->claims_rate || predicted)
+    certificates.push_back(judge_rate(result.trace));
   return certificates;
 }
 

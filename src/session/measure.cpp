@@ -7,6 +7,9 @@
 #include "thalweg/core/error.hpp"
 #include "thalweg/linalg/blas.hpp"
 #include "thalweg/method/registry.hpp"
+#include "thalweg/model/linear_model.hpp"
+#include "thalweg/model/margin_losses.hpp"
+#include "thalweg/preflight/critical_step.hpp"
 #include "thalweg/session/session.hpp"
 
 namespace thalweg {
@@ -53,6 +56,21 @@ void refuse_wrong_gradient(const GradientCheck& check, bool smooth) {
       "correct it, or say that the problem is not smooth (--force)");
 }
 
+// The rows that large steps are about: those of a linear model, or the tangent rows of a network
+// that is to be trained by them.
+void measure_classes(const CompositeObjective& problem, const ConstVectorRef& x0, const Goal& goal,
+                     const ProblemSize& size, Preflight& preflight) {
+  const auto* loss = dynamic_cast<const MarginLoss*>(&problem.loss());
+  const bool large_steps = goal.method && goal.method->starts_with("large-step");
+  if (!loss || !(problem.model().linear() || large_steps)) return;
+  preflight.separability = measure_separability(*problem.model().linearize(x0), *loss);
+  const auto* linear = dynamic_cast<const LinearObjective*>(&problem);
+  if (!linear) return;
+  preflight.safe_stepsize = safe_stepsize(*linear);
+  if (large_steps && size.logistic && preflight.separability->verdict == Separable::no)
+    preflight.critical_step = measure_critical_step(*linear);
+}
+
 }  // namespace
 
 ProblemSize describe(const CompositeObjective& problem) {
@@ -60,6 +78,13 @@ ProblemSize describe(const CompositeObjective& problem) {
   size.samples = problem.sample_count();
   size.outputs_per_sample = problem.loss().outputs_per_sample();
   size.parameters = problem.dimension();
+  size.linear = problem.model().linear();
+  size.ridge = problem.ridge();
+  if (const auto* loss = dynamic_cast<const MarginLoss*>(&problem.loss())) {
+    size.classification = true;
+    size.classes = loss->classes();
+    size.logistic = dynamic_cast<const CrossEntropyLoss*>(loss) != nullptr;
+  }
   return size;
 }
 
@@ -76,6 +101,9 @@ Preflight measure(const CompositeObjective& problem, const ConstVectorRef& x0,
                        "give other start parameters with --init or --seed");
   preflight.gradient_check = check_gradient(problem, x0, seed);
   refuse_wrong_gradient(preflight.gradient_check, subject.smooth);
+  preflight.start_norm = x0.norm();
+  measure_classes(problem, x0, goal, subject.size, preflight);
+  if (subject.size.nonzeros > 0) return preflight;  // the rank would need the table made dense
   RankOptions options;
   options.memory_limit = memory_limit;
   options.max_flops = rank_work_limit(subject.size, goal);

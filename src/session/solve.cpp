@@ -24,8 +24,11 @@ report::ProblemSection problem_section(const CompositeObjective& problem) {
 
 StopWhen stopping(const Goal& goal, const report::Record& record, const StopOptions& options) {
   const Plan& plan = *record.plan;
-  std::vector<StopWhen> criteria = {zero_gradient(), divergence(), max_steps(plan.max_steps)};
-  const bool all_steps = goal.max_steps && !goal.target_loss;  // the user wants every one of them
+  std::vector<StopWhen> criteria = {zero_gradient(), max_steps(plan.max_steps)};
+  // The loss of a large step may rise to any height and still come down, as proved.
+  if (!plan.method.starts_with("large-step")) criteria.push_back(divergence());
+  // The user wants every one of them.
+  const bool all_steps = (goal.max_steps || goal.budget) && !goal.target_loss;
   if (!all_steps) criteria.push_back(stall());
   if (goal.time_limit) criteria.push_back(time_limit(*goal.time_limit));
   // With a promised flow time the flow ends there, the last step cut to land on it.
@@ -50,13 +53,30 @@ report::OutcomeSection outcome_of(const Objective& problem, const Result& result
   section.best_step = result.best_step;
   section.seconds = result.seconds;
   section.loss = result.value;
-  if (result.value > 0) section.log_loss = std::log(result.value);
+  const double log_loss = problem.log_value(result.best);
+  if (std::isfinite(log_loss)) section.log_loss = log_loss;
   Vector gradient(result.best.size());
   problem.value_and_gradient(result.best, gradient);
   section.gradient_norm = gradient.norm();
   for (const StepRecord& record : result.trace)
     if (record.iteration == result.best_step) section.flow_time = record.flow_time;
+  const StepRecord& last = result.trace.back();
+  section.average_log_loss = last.average_log_value;
+  section.last_log_loss = last.last_log_value;
+  section.bound_log_loss = last.bound_log_value;
   return section;
+}
+
+std::optional<report::PhasesSection> phases_of(const Result& result, const Plan& plan) {
+  const StepRecord& last = result.trace.back();
+  if (plan.method != "large-step" || !last.last_increase_step) return std::nullopt;
+  report::PhasesSection phases;
+  phases.last_increase_step = static_cast<std::int64_t>(*last.last_increase_step);
+  if (last.transition_step) {
+    phases.transition_step = static_cast<std::int64_t>(*last.transition_step);
+    phases.stable_since = std::max(*phases.transition_step, phases.last_increase_step);
+  }
+  return phases;
 }
 
 Solved solve(const CompositeObjective& problem, const ConstVectorRef& x0, const Goal& goal,
@@ -86,6 +106,7 @@ Solved solve(const CompositeObjective& problem, const ConstVectorRef& x0, const 
   const Result& result = solved.result;
 
   record.outcome = outcome_of(problem, result);
+  record.phases = phases_of(result, *record.plan);
   record.certificates = certify(problem, result, record, goal, std::nullopt, validated);
   if (result.best.size() <= most_solution_numbers)
     record.solution = report::SolutionSection{.parameters = result.best, .digits = std::nullopt};

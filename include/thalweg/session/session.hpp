@@ -40,6 +40,9 @@ struct StopOptions {
 };
 StopWhen stopping(const Goal& goal, const report::Record& record, const StopOptions& options);
 
+/// The phases of a large-step run; absent for other methods.
+std::optional<report::PhasesSection> phases_of(const Result& result, const Plan& plan);
+
 /// The outcome at the returned point, without metrics.
 report::OutcomeSection outcome_of(const Objective& problem, const Result& result);
 
@@ -50,7 +53,8 @@ struct Claims {
   double target = 0;       ///< allowed above it
   double slack = 0;        ///< relative to target
   bool first_order = true;
-  double eps = 0;  ///< on the gradient norm
+  double eps = 0;          ///< on the gradient norm
+  bool separates = false;  ///< every margin is above 0
 };
 
 /// Without a target loss a global minimum means this share of the loss at the start, and above a

@@ -1,0 +1,205 @@
+#include "large_steps.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "thalweg/core/error.hpp"
+
+namespace thalweg::plan {
+namespace {
+
+constexpr const char* constant_step = "large-step";
+constexpr const char* adaptive_step = "large-step-adaptive";
+
+// Steps after which the adaptive bound says anything, in units of 1 / gamma^2; twice that is taken
+// as the least worth starting for.
+constexpr double burn_ins = 2;
+
+double burn_in(const SeparableRows& rows) { return 1 / (rows.margin * rows.margin); }
+
+// The theorems about constant steps are for two classes, logistic loss and no penalty.
+bool has_constant_step_theorem(const ProblemSize& size) {
+  return size.classification && size.linear && size.classes == 2 && size.logistic &&
+         size.ridge == 0;
+}
+
+bool starts_at_zero(const Preflight& preflight) { return preflight.start_norm == 0; }
+
+double number_option(const Options& options, const std::string& key) {
+  const std::string text = option(options, key, "");
+  if (text.empty()) return 0;
+  try {
+    return std::stod(text);
+  } catch (const std::exception&) {
+    return 0;  // the method itself refuses it, with the right words
+  }
+}
+
+// The option that carries the stepsize, under either of its names.
+bool gives_stepsize(const Options& options) {
+  return options.contains("eta") || options.contains("stepsize");
+}
+double stepsize_of(const Options& options) {
+  return options.contains("stepsize") ? number_option(options, "stepsize")
+                                      : number_option(options, "eta");
+}
+
+std::string hopeless(const SeparableRows& rows, double steps) {
+  return fmt::format("its burn-in of 1/margin^2 = {:.2g} steps is beyond {:.3g}", burn_in(rows),
+                     steps);
+}
+
+struct Stepsize {
+  double eta;
+  std::string because;
+};
+
+// A stepsize for `steps` steps of large-step; none where nothing was measured to draw it from.
+std::optional<Stepsize> constant_stepsize(const ProblemSize& size, const Preflight& preflight,
+                                          double steps, const std::string& rule) {
+  const auto rows = separable_rows(size, preflight);
+  if (rows && size.ridge > 0)
+    return Stepsize{ridge_stepsize(*rows, size.ridge),
+                    "accelerated by the penalty: margin / (R sqrt(lambda)) and its limits"};
+  if (rows && rule == "practical")
+    return Stepsize{
+        practical_stepsize(*rows, steps),
+        fmt::format("margin^2 T / (4 R^2) for T = {:.0f}, a rule of experience", steps)};
+  if (rows)
+    return Stepsize{proved_stepsize(*rows, steps),
+                    fmt::format("margin^2 T / (120 R^2) for T = {:.0f}, the proved rule", steps)};
+  if (preflight.safe_stepsize)
+    return Stepsize{*preflight.safe_stepsize,
+                    "not known to be separable: 1 / smoothness, at which the loss cannot rise"};
+  return std::nullopt;
+}
+
+Assumption margin_assumption(const SeparableRows& rows) {
+  return {"separable, margin at least", rows.margin, Status::pass};
+}
+
+void forecast_constant_step(const ProblemSize& size, const Preflight& preflight, const Plan& plan,
+                            Forecast& forecast) {
+  const double eta = stepsize_of(plan.options), steps = count(plan.max_steps);
+  auto& assumptions = forecast.assumptions;
+  if (const auto& critical = preflight.critical_step; critical && critical->minimum_found)
+    assumptions.push_back({"eta below the critical step 2 / sharpness at the minimum",
+                           critical->stepsize,
+                           eta < critical->stepsize ? Status::pass : Status::fail});
+  const auto rows = separable_rows(size, preflight);
+  if (!rows || !size.linear) return;
+  assumptions.push_back(margin_assumption(*rows));
+  const double needed = 120 * std::max(std::exp(1.0), count(size.samples)) * burn_in(*rows);
+  assumptions.push_back({"steps for the loss to fall like 1/T^2: at least", needed,
+                         steps >= needed ? Status::pass : Status::fail});
+  assumptions.push_back({"start at zero", preflight.start_norm,
+                         starts_at_zero(preflight) ? Status::pass : Status::fail});
+  const bool ramp = number_option(plan.options, "stages") > 0;
+  if (!has_constant_step_theorem(size) || ramp || !starts_at_zero(preflight)) return;
+  forecast.transition_bound = transition_steps(*rows, eta);
+  forecast.log_loss_bound = ln_best_loss_bound(*rows, eta, steps);
+  const bool says_something = *forecast.log_loss_bound < std::log(std::log(2.0));
+  forecast.claims_rate = plan.takes_all_steps && says_something;
+}
+
+void forecast_adaptive(const ProblemSize& size, const Preflight& preflight, const Plan& plan,
+                       Forecast& forecast) {
+  const auto rows = separable_rows(size, preflight);
+  if (!rows || !size.linear) return;
+  const double eta = stepsize_of(plan.options), steps = count(plan.max_steps);
+  auto& assumptions = forecast.assumptions;
+  assumptions.push_back(margin_assumption(*rows));
+  assumptions.push_back({"burn-in of 1/margin^2 steps within those allowed", burn_in(*rows),
+                         steps >= burn_ins * burn_in(*rows) ? Status::pass : Status::fail});
+  assumptions.push_back({"start at zero", preflight.start_norm,
+                         starts_at_zero(preflight) ? Status::pass : Status::fail});
+  if (!starts_at_zero(preflight) || size.ridge > 0) return;
+  forecast.log_loss_bound = ln_adaptive_loss_bound(*rows, size.classes, eta, steps);
+  forecast.claims_rate = true;  // it holds at every step, whatever ends the run
+}
+
+// A mean loss below the share of one sample that sits on the boundary puts all on their sides.
+bool forces_separation(const ProblemSize& size, double log_loss) {
+  return log_loss < std::log(std::log(2.0)) - std::log(count(size.samples));
+}
+
+}  // namespace
+
+bool is_large_step(std::string_view method) {
+  return method == constant_step || method == adaptive_step;
+}
+
+std::optional<SeparableRows> separable_rows(const ProblemSize& size, const Preflight& preflight) {
+  const auto& report = preflight.separability;
+  if (!report || report->verdict != Separable::yes || !(report->margin_lower > 0))
+    return std::nullopt;
+  return SeparableRows{report->margin_lower, report->row_norm, size.samples};
+}
+
+std::int64_t steps_allowed(const Goal& goal, std::int64_t otherwise) {
+  if (!goal.budget) return goal.max_steps.value_or(otherwise);
+  return std::min(*goal.budget, goal.max_steps.value_or(*goal.budget));
+}
+
+Decision choose_linear_classifier(const ProblemSize& size, const Preflight& preflight,
+                                  const Goal& goal) {
+  const auto rows = separable_rows(size, preflight);
+  const bool plain = size.logistic && size.ridge == 0 && starts_at_zero(preflight);
+  Decision decision;
+  decision.what = "method";
+  decision.chosen = "newton";
+  if (!goal.budget) {
+    decision.because = "a linear model of classes: few steps, each of some products with the table";
+    if (rows && plain)
+      decision.rejected.push_back(
+          {adaptive_step, "no --budget: its promise is for a number of steps"});
+    return decision;
+  }
+  const double steps = count(*goal.budget);
+  if (!rows || !plain) {
+    decision.because = rows ? "the promise of large steps is for a plain logistic loss from zero"
+                            : "not known to be separable: large steps promise nothing";
+    return decision;
+  }
+  decision.rejected.push_back({constant_step, "a constant step ends higher after the same steps"});
+  if (steps < burn_ins * burn_in(*rows)) {
+    decision.because = "separable, but " + hopeless(*rows, steps);
+    decision.rejected.push_back({adaptive_step, hopeless(*rows, steps)});
+    return decision;
+  }
+  decision.chosen = adaptive_step;
+  decision.because = fmt::format(
+      "separable with margin {:.3g}: after {:.2g} steps the loss falls exponentially, as proved",
+      rows->margin, burn_in(*rows));
+  decision.rejected.push_back({"newton", "no bound for a number of steps"});
+  return decision;
+}
+
+void choose_large_step_options(const ProblemSize& size, const Preflight& preflight,
+                               const Goal& goal, const std::string& rule, Plan& plan) {
+  constexpr std::int64_t default_steps = 10000;
+  if (plan.method == constant_step && !gives_stepsize(plan.options)) {
+    const double steps = count(steps_allowed(goal, default_steps));
+    const auto chosen = constant_stepsize(size, preflight, std::max(1.0, steps), rule);
+    if (!chosen) return;
+    plan.options["eta"] = fmt::format("{}", chosen->eta);
+    plan.decisions.push_back({"eta", fmt::format("{:.4g}", chosen->eta), chosen->because, {}});
+  }
+  if (plan.method == adaptive_step) {
+    const auto rows = separable_rows(size, preflight);
+    if (!rows || !size.linear || size.ridge > 0) return;
+    plan.options.try_emplace("margin", fmt::format("{}", rows->margin));
+    plan.options.try_emplace("row-norm", fmt::format("{}", rows->row_norm));
+  }
+}
+
+void forecast_large_steps(const ProblemSize& size, const Preflight& preflight, const Plan& plan,
+                          Forecast& forecast) {
+  if (plan.method == constant_step) forecast_constant_step(size, preflight, plan, forecast);
+  if (plan.method == adaptive_step) forecast_adaptive(size, preflight, plan, forecast);
+  forecast.claims_separates = forecast.log_loss_bound && plan.takes_all_steps &&
+                              forces_separation(size, *forecast.log_loss_bound);
+}
+
+}  // namespace thalweg::plan

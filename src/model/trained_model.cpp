@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -31,7 +32,8 @@ json describe(const Network::Options& options) {
           {"outputs", options.outputs},
           {"activation", to_string(options.activation)},
           {"parametrization", name_of(options.parametrization)},
-          {"output_scale", options.output_scale}};
+          {"output_scale", options.output_scale},
+          {"intercept", options.intercept}};
 }
 
 Index positive_integer(const json& value, const std::string& origin) {
@@ -54,6 +56,14 @@ Parametrization parametrization_of(const std::string& name, const std::string& o
   reject(origin, fmt::format("unknown parametrization '{}'", name));
 }
 
+/// Only linear models can do without; see Network::Options.
+void require_intercept(const Network::Options& options, const std::string& origin) {
+  const bool linear = options.hidden.empty() && options.output_scale == 1 &&
+                      options.parametrization == Parametrization::standard;
+  if (!options.intercept && !linear)
+    reject(origin, "the architecture has no intercept, which only a linear model can do without");
+}
+
 Network::Options parse_architecture(const std::string& text, const std::string& origin) {
   try {
     const json description = json::parse(text);
@@ -68,6 +78,8 @@ Network::Options parse_architecture(const std::string& text, const std::string& 
     options.output_scale = description.at("output_scale").get<double>();
     if (!(options.output_scale > 0) || !std::isfinite(options.output_scale))
       reject(origin, "the output scale is not a positive number");
+    options.intercept = description.value("intercept", true);  // older files have no such key
+    require_intercept(options, origin);
     return options;
   } catch (const json::exception&) {
     reject(origin, "the architecture is not readable");
@@ -82,7 +94,8 @@ double count_parameters(const Network::Options& options) {
     count += static_cast<double>(width) * (static_cast<double>(in) + 1);
     in = width;
   }
-  return count + static_cast<double>(options.outputs) * (static_cast<double>(in) + 1);
+  const double per_output = static_cast<double>(in) + (options.intercept ? 1 : 0);
+  return count + static_cast<double>(options.outputs) * per_output;
 }
 
 void require_consistent(const Network::Options& options, const Encoding& encoding,
@@ -113,6 +126,23 @@ Matrix softmax(const Matrix& outputs) {
   const Vector sums = probabilities.rowwise().sum();
   probabilities.array().colwise() /= sums.array();
   return probabilities;
+}
+
+/// Outputs (N, Q) on a sparse table; a network with hidden layers sees it dense in blocks.
+Matrix outputs_on_sparse(const TrainedModel& model, const Table& table) {
+  constexpr Index block_numbers = Index{1} << 22;  // 32 MB
+  const Encoding& encoding = model.encoding;
+  const SparseMatrix raw = encoding.encode_sparse(table);
+  if (model.network.linear())
+    return model.network.predict(model.parameters, raw, encoding.input_mean, encoding.input_scale);
+  Matrix outputs(raw.rows(), encoding.outputs());
+  const Index block = std::max<Index>(1, block_numbers / encoding.inputs());
+  for (Index first = 0; first < raw.rows(); first += block) {
+    const Index rows = std::min(block, raw.rows() - first);
+    outputs.middleRows(first, rows) = model.network.predict(
+        model.parameters, encoding.standardized(Matrix(raw.middleRows(first, rows))));
+  }
+  return outputs;
 }
 
 }  // namespace
@@ -146,7 +176,8 @@ TrainedModel TrainedModel::load(const std::filesystem::path& path) {
 }
 
 Matrix TrainedModel::predict(const Table& table) const {
-  Matrix outputs = network.predict(parameters, encoding.encode(table));
+  Matrix outputs = table.is_sparse() ? outputs_on_sparse(*this, table)
+                                     : network.predict(parameters, encoding.encode(table));
   if (encoding.task == Task::classification)
     return encoding.outputs() == 1 ? two_class_probabilities(outputs) : softmax(outputs);
   outputs.array().rowwise() *= encoding.target_scale.transpose().array();

@@ -20,7 +20,7 @@ struct TrainedModel {
   static TrainedModel load(const std::filesystem::path& path);
 
   /// Predictions in target units: regression (N, Q) values; classification (N, classes)
-  /// probabilities.
+  /// probabilities. A sparse table is never made dense as a whole.
   Matrix predict(const Table& table) const;
 };
 

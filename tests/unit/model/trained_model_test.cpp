@@ -127,8 +127,32 @@ TEST_F(TrainedModelFile, RefusesPartsThatContradictEachOther) {
   expect_refused(with("activation", "step"));
   expect_refused(with("activation", 7));
   expect_refused(with("parametrization", "other"));
+  for (const json& value : {json(false), json(1), json("no"), json()})  // there are hidden layers
+    expect_refused(with("intercept", value));
   for (const json& value : {json(0), json(-1), json(), json("1")})
     expect_refused(with("output_scale", value));
+}
+
+TEST_F(TrainedModelFile, KeepsWhetherThereIsAnIntercept) {
+  Network::Options options;
+  options.intercept = false;
+  TrainedModel model = model_of(regression_table, options);
+  ASSERT_EQ(model.parameters.size(), 2);
+  model.parameters << 0.5, -2;
+  bytes_of(model);
+  const TrainedModel loaded = TrainedModel::load(path_);
+  EXPECT_FALSE(loaded.network.options().intercept);
+  EXPECT_EQ(loaded.predict(parse(new_table)), model.predict(parse(new_table)));
+
+  TensorFile file = TensorFile::read(path_);
+  nlohmann::json network = nlohmann::json::parse(file.metadata["network"]);
+  network.erase("intercept");  // as older files have it: with intercept, so a parameter is missing
+  file.metadata["network"] = network.dump();
+  file.write(path_);
+  EXPECT_THROW(TrainedModel::load(path_), DataError);
+  file.put("parameters", Vector(Vector::Ones(3)));
+  file.write(path_);
+  EXPECT_TRUE(TrainedModel::load(path_).network.options().intercept);
 }
 
 TEST_F(TrainedModelFile, ChangedBytesGiveAModelOrAnError) {
@@ -165,6 +189,53 @@ TEST(TrainedModel, PredictsInTargetUnits) {
     EXPECT_NEAR(predicted(i, 0), encoding.target_mean[0] + encoding.target_scale[0] * output,
                 1e-12);
   }
+}
+
+TEST(TrainedModel, PredictsTheSameOnBothFormats) {
+  RandomStream random(8, "sparse rows");
+  std::string libsvm, csv = "y,x0,x1,x2,x3,x4\n";
+  for (int i = 0; i < 60; ++i) {
+    const std::string label = std::to_string(i % 3);
+    libsvm += label;
+    csv += label;
+    for (int j = 0; j < 5; ++j) {
+      const std::string value = random.below(2) == 0 ? "0" : std::to_string(random.normal());
+      if (value != "0") libsvm += " " + std::to_string(j + 1) + ":" + value;
+      csv += "," + value;
+    }
+    libsvm += "\n";
+    csv += "\n";
+  }
+  const Table sparse = parse_libsvm(libsvm, "t.svm");
+  for (const std::vector<Index>& hidden : {std::vector<Index>{}, std::vector<Index>{7}})
+    for (const bool intercept : {true, false}) {
+      if (!hidden.empty() && !intercept) continue;
+      Network::Options options;
+      options.hidden = hidden;
+      options.intercept = intercept;
+      TrainedModel model = model_of(csv, options);
+      model.parameters = RandomStream(9, "parameters").normal_vector(model.parameters.size());
+      const Matrix expected = model.predict(parse(csv)), predicted = model.predict(sparse);
+      ASSERT_EQ(predicted.cols(), 3);
+      EXPECT_LT((predicted - expected).cwiseAbs().maxCoeff(), 1e-13);
+    }
+}
+
+TEST(TrainedModel, SparseRowsGoThroughANetworkInBlocks) {
+  // More numbers than one block has: 2100 rows of 2001 inputs.
+  std::string libsvm;
+  for (int i = 0; i < 2100; ++i)
+    libsvm += std::to_string(i % 2) + " " + std::to_string(i % 2000 + 1) + ":" +
+              std::to_string(1 + i % 7) + " 2001:" + std::to_string(i % 5) + "\n";
+  const Table table = parse_libsvm(libsvm, "t.svm");
+  Encoding encoding = make_dataset(table, {}).encoding;
+  const Network network({.inputs = encoding.inputs(), .hidden = {3}, .outputs = 1});
+  ASSERT_GT(encoding.inputs() * table.rows(), Index{1} << 22);
+  const TrainedModel model{network, encoding, network.initial_parameters(2)};
+  const Matrix margins = network.predict(model.parameters, encoding.encode(table));
+  const Matrix predicted = model.predict(table);
+  for (Index i = 0; i < table.rows(); ++i)
+    ASSERT_NEAR(predicted(i, 1), 1 / (1 + std::exp(-margins(i, 0))), 1e-14) << i;
 }
 
 TEST(TrainedModel, PredictsProbabilities) {

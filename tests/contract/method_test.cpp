@@ -69,8 +69,11 @@ Bits bits(const StepRecord& r) {
                static_cast<std::uint64_t>(r.evaluations),
                static_cast<std::uint64_t>(r.samples),
                r.halt.has_value()};
-  for (const auto& field : {r.gradient_norm, r.step_norm, r.stepsize, r.damping, r.gain_ratio,
-                            r.flow_time, r.sigma_min, r.predicted, r.deviation, r.validation}) {
+  for (const auto& field :
+       {r.gradient_norm, r.step_norm, r.stepsize, r.damping, r.gain_ratio, r.flow_time, r.sigma_min,
+        r.predicted, r.deviation, r.validation, r.log_value, r.training_error, r.margin,
+        r.average_log_value, r.last_log_value, r.bound_log_value, r.transition_step,
+        r.last_increase_step}) {
     list.push_back(field.has_value());
     list.push_back(std::bit_cast<std::uint64_t>(field.value_or(0)));
   }
@@ -169,21 +172,22 @@ class EveryMethod : public testing::TestWithParam<std::string> {
 INSTANTIATE_TEST_SUITE_P(Registry, EveryMethod, testing::ValuesIn(method_names()), test_name);
 
 TEST_P(EveryMethod, CountsEveryPassOverTheData) {
-  Passes passes;
-  const Problem problem = counted_problem(info.needs_composite, passes);
+  Work work;
+  const Problem problem = counted_problem(info, work);
+  const std::int64_t samples = problem.objective->sample_count();
   Context context;
   const auto state = method->init(*problem.objective, problem.start, context);
-  EXPECT_EQ(method->start_record(*problem.objective, *state).evaluations, passes.count);
+  EXPECT_EQ(method->start_record(*problem.objective, *state).evaluations * samples, work.samples);
   for (int step = 0; step < 20; ++step) {
-    const std::int64_t before = passes.count;
+    const std::int64_t before = work.samples;
     const StepRecord record = method->step(*problem.objective, *state, context);
-    EXPECT_EQ(record.evaluations, passes.count - before) << "step " << step;
+    EXPECT_EQ(record.evaluations * samples, work.samples - before) << "step " << step;
     if (record.halt) break;
   }
 }
 
 TEST_P(EveryMethod, KeepsNoPointThatIsNotFinite) {
-  const Problem problem = bounded_problem(info.needs_composite);
+  const Problem problem = bounded_problem(info);
   RunOptions options;
   options.stop = max_steps(200);
   const Result result = run(*problem.objective, *method, problem.start, options);
@@ -195,7 +199,7 @@ TEST_P(EveryMethod, KeepsNoPointThatIsNotFinite) {
 }
 
 TEST_P(EveryMethod, KnowsAPointThatIsSolved) {
-  const Problem problem = solved_problem(info.needs_composite);
+  const Problem problem = solved_problem(info);
   RunOptions options;
   options.stop = max_steps(5);
   const Result result = run(*problem.objective, *method, problem.start, options);
@@ -204,7 +208,8 @@ TEST_P(EveryMethod, KnowsAPointThatIsSolved) {
 }
 
 TEST_P(EveryMethod, NamesWhatAProblemLacks) {
-  if (!info.needs_composite) GTEST_SKIP() << "every problem has values and gradients";
+  if (!info.needs_composite && !info.needs_samples)
+    GTEST_SKIP() << "every problem has values and gradients";
   const Problem problem = gradient_problems().front();
   Context context;
   EXPECT_THROW(method->init(*problem.objective, problem.start, context), UsageError);

@@ -97,6 +97,19 @@ TEST_P(Options, NumbersKeepEveryBit) {
   }
 }
 
+// eta and stepsize are two names of one thing.
+TEST_P(Options, TheStepsizeMayBeGivenUnderEitherName) {
+  const Texts defaults = method.used_options({});
+  if (defaults.contains("eta") == defaults.contains("stepsize"))
+    GTEST_SKIP() << "has no constant stepsize";
+  const std::string own = defaults.contains("eta") ? "eta" : "stepsize";
+  const std::string other = own == "eta" ? "stepsize" : "eta";
+  EXPECT_EQ(method.used_options({{other, "0.375"}}), method.used_options({{own, "0.375"}}));
+  EXPECT_NE(message(method, {{own, "0.25"}, {other, "0.375"}}).find("'" + other + "'"),
+            std::string::npos)
+      << "both at once";
+}
+
 TEST_P(Options, UnknownKeysListTheValidOnes) {
   const std::string text = message(method, {{"no-such-key", "1"}, {"nor-this", "2"}});
   EXPECT_NE(text.find("'no-such-key'"), std::string::npos) << text;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "thalweg/core/random.hpp"
+#include "thalweg/model/linear_model.hpp"
 #include "thalweg/model/margin_losses.hpp"
 #include "thalweg/model/network.hpp"
 #include "thalweg/model/output_losses.hpp"
@@ -72,44 +73,50 @@ class Exponentials final : public OutputModel {
   static Vector decay(double rate) { return (-rate * times().array()).exp(); }
 };
 
-// Counts the passes of another model.
+// Counts the samples of another model.
 class Counted final : public OutputModel {
  public:
-  Counted(std::shared_ptr<const OutputModel> model, Passes& passes)
-      : model_(std::move(model)), passes_(passes) {}
+  Counted(std::shared_ptr<const OutputModel> model, Work& work)
+      : model_(std::move(model)), work_(work) {}
   Index parameter_count() const override { return model_->parameter_count(); }
   Index output_count() const override { return model_->output_count(); }
   Index outputs_per_sample() const override { return model_->outputs_per_sample(); }
+  bool linear() const override { return model_->linear(); }
   void outputs(const ConstVectorRef& x, VectorRef y) const override {
-    ++passes_.count;
+    work_.samples += sample_count();
     model_->outputs(x, y);
   }
   std::unique_ptr<Linearization> linearize(const ConstVectorRef& x) const override {
-    ++passes_.count;
+    work_.samples += sample_count();
     return model_->linearize(x);
+  }
+  double batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,
+                   VectorRef g) const override {
+    work_.samples += static_cast<std::int64_t>(batch.size());
+    return model_->batch_sum(x, batch, loss, g);
   }
 
  private:
   std::shared_ptr<const OutputModel> model_;
-  Passes& passes_;
+  Work& work_;
 };
 
 class CountedRosenbrock final : public Objective {
  public:
-  explicit CountedRosenbrock(Passes& passes) : passes_(passes) {}
+  explicit CountedRosenbrock(Work& work) : work_(work) {}
   Index dimension() const override { return 4; }
   double value(const ConstVectorRef& x) const override {
-    ++passes_.count;
+    ++work_.samples;
     return objective_.value(x);
   }
   double value_and_gradient(const ConstVectorRef& x, VectorRef g) const override {
-    ++passes_.count;
+    ++work_.samples;
     return objective_.value_and_gradient(x, g);
   }
 
  private:
   Rosenbrock objective_;
-  Passes& passes_;
+  Work& work_;
 };
 
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
@@ -131,6 +138,7 @@ class BoundedModel final : public OutputModel {
  public:
   Index parameter_count() const override { return 3; }
   Index output_count() const override { return 3; }
+  bool linear() const override { return true; }  // as far as it goes
   void outputs(const ConstVectorRef& x, VectorRef y) const override {
     y = x;
     if (x.norm() > 2) y.setConstant(not_a_number);
@@ -145,6 +153,12 @@ class BoundedModel final : public OutputModel {
 std::shared_ptr<const Objective> squared(std::shared_ptr<const OutputModel> model, Matrix targets) {
   return std::make_shared<CompositeObjective>(std::move(model),
                                               std::make_shared<SquaredLoss>(std::move(targets)));
+}
+
+std::shared_ptr<const Objective> classified(std::shared_ptr<const OutputModel> model,
+                                            std::vector<int> labels, int classes) {
+  return std::make_shared<CompositeObjective>(
+      std::move(model), std::make_shared<CrossEntropyLoss>(std::move(labels), classes));
 }
 
 Matrix random_matrix(Index rows, Index columns, std::string_view name) {
@@ -178,10 +192,45 @@ Problem classifier() {
   std::vector<int> labels;
   for (Index i = 0; i < 40; ++i)
     labels.push_back(inputs(i, 0) > 0.3 ? 0 : (inputs(i, 1) > 0 ? 1 : 2));
-  return {"classifier",
-          std::make_shared<CompositeObjective>(net.on(inputs),
-                                               std::make_shared<CrossEntropyLoss>(labels, 3)),
+  return {"classifier", classified(net.on(inputs), std::move(labels), 3),
           net.initial_parameters(1)};
+}
+
+// Random rows labelled by the largest of `classes` random forms. Those that win by less than
+// `margin` are left out; with a negative margin none is, and every seventh is labelled wrongly.
+Problem linear_classifier(const char* name, int classes, double margin) {
+  constexpr Index candidates = 60, inputs = 3;
+  const Matrix table = random_matrix(candidates, inputs, name);
+  const Matrix forms = random_matrix(inputs, classes, "forms");
+  const Matrix scores = table * forms;
+  std::vector<Index> kept;
+  std::vector<int> labels;
+  for (Index i = 0; i < candidates; ++i) {
+    int best = 0;
+    for (int q = 1; q < classes; ++q)
+      if (scores(i, q) > scores(i, best)) best = q;
+    bool clear = true;
+    for (int q = 0; q < classes; ++q)
+      clear = clear && (q == best || scores(i, best) - scores(i, q) >= margin);
+    if (!clear) continue;
+    kept.push_back(i);
+    labels.push_back(margin < 0 && i % 7 == 0 ? (best + 1) % classes : best);
+  }
+  const Matrix rows = table(kept, Eigen::all);
+  const auto model = std::make_shared<LinearModel>(
+      rows, LinearModel::Options{.outputs = classes == 2 ? 1 : classes, .intercept = false});
+  auto objective = std::make_shared<LinearObjective>(
+      model, std::make_shared<CrossEntropyLoss>(std::move(labels), classes));
+  const Vector start = Vector::Zero(objective->dimension());
+  return {name, std::move(objective), start};
+}
+
+// Every row twice, once of each class: the start 0 is the minimiser.
+Problem contradiction() {
+  Matrix rows(4, 2);
+  rows << 1, 2, -3, 1, 1, 2, -3, 1;
+  const auto model = std::make_shared<LinearModel>(rows, LinearModel::Options{.intercept = false});
+  return {"contradiction", classified(model, {0, 0, 1, 1}, 2), Vector::Zero(2)};
 }
 
 Problem exponentials() {
@@ -207,36 +256,49 @@ std::vector<Problem> composite_problems() {
   return {exponentials(), wide_network(), tall_network(), classifier()};
 }
 
+std::vector<Problem> margin_problems() {
+  return {linear_classifier("separable_rows", 2, 0.2), linear_classifier("mixed_rows", 2, -2),
+          linear_classifier("separable_classes", 3, 0.2),
+          linear_classifier("mixed_classes", 3, -2)};
+}
+
 std::vector<Problem> problems_for(const MethodInfo& method) {
-  std::vector<Problem> problems = composite_problems();
-  if (method.needs_composite) return problems;
+  std::vector<Problem> problems = margin_problems();
+  if (method.needs_margins) return problems;
+  for (Problem& problem : composite_problems()) problems.push_back(std::move(problem));
+  if (method.needs_composite || method.needs_samples) return problems;
   for (Problem& problem : gradient_problems()) problems.push_back(std::move(problem));
   return problems;
 }
 
-Problem counted_problem(bool composite, Passes& passes) {
-  if (!composite)
-    return {"rosenbrock", std::make_shared<CountedRosenbrock>(passes),
-            gradient_problems()[1].start};
-  const Problem wide = wide_network();
-  const auto& objective = dynamic_cast<const CompositeObjective&>(*wide.objective);
-  // The parts are kept alive by the copy that the deleter holds.
+Problem counted_problem(const MethodInfo& method, Work& work) {
+  if (!method.needs_composite && !method.needs_samples && !method.needs_margins)
+    return {"rosenbrock", std::make_shared<CountedRosenbrock>(work), gradient_problems()[1].start};
+  const Problem problem = method.needs_margins ? margin_problems().front() : wide_network();
+  const auto& objective = dynamic_cast<const CompositeObjective&>(*problem.objective);
+  // The parts are kept alive by the copies that the deleters hold.
   const std::shared_ptr<const OutputModel> model(&objective.model(),
-                                                 [keep = wide.objective](const OutputModel*) {});
-  return {"wide_network",
-          squared(std::make_shared<Counted>(model, passes), *objective.loss().minimizer()),
-          wide.start};
+                                                 [keep = problem.objective](const OutputModel*) {});
+  const std::shared_ptr<const OutputLoss> loss(&objective.loss(),
+                                               [keep = problem.objective](const OutputLoss*) {});
+  return {problem.name,
+          std::make_shared<CompositeObjective>(std::make_shared<Counted>(model, work), loss),
+          problem.start};
 }
 
-Problem bounded_problem(bool composite) {
+Problem bounded_problem(const MethodInfo& method) {
   const Vector start = Vector::Constant(3, 0.5);
-  if (composite)
-    return {"bounded", squared(std::make_shared<BoundedModel>(), Matrix::Constant(3, 1, 3)), start};
+  const auto model = std::make_shared<BoundedModel>();
+  if (method.needs_margins) return {"bounded", classified(model, {1, 1, 1}, 2), start};
+  if (method.needs_composite || method.needs_samples)
+    return {"bounded", squared(model, Matrix::Constant(3, 1, 3)), start};
   return {"bounded", std::make_shared<BoundedObjective>(), start};
 }
 
-Problem solved_problem(bool composite) {
-  if (!composite) return {"quadratic", std::make_shared<Quadratic>(), Vector::Ones(6)};
+Problem solved_problem(const MethodInfo& method) {
+  if (method.needs_margins) return contradiction();
+  if (!method.needs_composite && !method.needs_samples)
+    return {"quadratic", std::make_shared<Quadratic>(), Vector::Ones(6)};
   const auto model = std::make_shared<Exponentials>();
   Vector start(4), targets(12);
   start << 1, 0.2, -0.5, 2;

@@ -20,18 +20,20 @@ struct Problem {
 std::vector<Problem> gradient_problems();
 /// Problems that offer outputs and Jacobian too.
 std::vector<Problem> composite_problems();
+/// Linear classifications of two and of three classes, separable and not.
+std::vector<Problem> margin_problems();
 /// Those the method can work on.
 std::vector<Problem> problems_for(const MethodInfo& method);
 
-/// Counts the passes over a problem's data: values, gradients, outputs, linearizations.
-struct Passes {
-  std::int64_t count = 0;
+/// Counts the samples evaluated: values, gradients, outputs, linearizations.
+struct Work {
+  std::int64_t samples = 0;
 };
-/// Wide network whose passes are counted.
-Problem counted_problem(bool composite, Passes& passes);
+/// A problem that the method can work on and whose samples are counted.
+Problem counted_problem(const MethodInfo& method, Work& work);
 /// Values that are not finite numbers beyond |x| = 2; the start is within.
-Problem bounded_problem(bool composite);
+Problem bounded_problem(const MethodInfo& method);
 /// The start is a minimiser with a gradient of exactly zero.
-Problem solved_problem(bool composite);
+Problem solved_problem(const MethodInfo& method);
 
 }  // namespace thalweg::contract

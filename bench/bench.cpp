@@ -47,6 +47,19 @@ std::vector<Index> Options::numbers(const std::string& name) const {
   return numbers;
 }
 
+std::vector<double> Options::reals(const std::string& name) const {
+  std::vector<double> reals;
+  std::istringstream list(values_.at(name));
+  for (std::string item; std::getline(list, item, ',');) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), value);
+    if (error != std::errc() || end != item.data() + item.size() || !(value >= 0))
+      throw UsageError("--" + name + " must be numbers, not negative, got '" + item + "'");
+    reals.push_back(value);
+  }
+  return reals;
+}
+
 double seconds_of(const std::function<void()>& work) {
   if (threads() == 1) {
     const std::clock_t start = std::clock();

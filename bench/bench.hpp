@@ -21,6 +21,8 @@ class Options {
           const std::map<std::string, std::string>& given);
   Index number(const std::string& name) const;                ///< a positive whole number
   std::vector<Index> numbers(const std::string& name) const;  ///< separated by commas
+  std::vector<double> reals(const std::string& name) const;   ///< not negative, separated by commas
+  const std::string& text(const std::string& name) const { return values_.at(name); }
 
  private:
   std::map<std::string, std::string> values_;
@@ -55,5 +57,6 @@ Json step(const std::map<std::string, std::string>& given);
 Json normal(const std::map<std::string, std::string>& given);
 Json csv(const std::map<std::string, std::string>& given);
 Json teacher(const std::map<std::string, std::string>& given);
+Json logistic(const std::map<std::string, std::string>& given);
 
 }  // namespace thalweg::bench

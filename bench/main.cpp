@@ -24,13 +24,16 @@ constexpr const char* usage =
     "          reading a table\n"
     "  teacher --rows N --seeds S --digits D --limit SECONDS\n"
     "          seconds to a training error of 10^-D, Levenberg-Marquardt against L-BFGS\n"
+    "  logistic --data FILE --c 0.1,1,10 --solvers 0,7\n"
+    "          seconds to LIBLINEAR's objective on a sparse table, newton against LIBLINEAR\n"
     "Without --json one line per number. Times are medians of repeats, in seconds.\n";
 
 const std::map<std::string, bench::Json (*)(const std::map<std::string, std::string>&)> cases = {
     {"step", bench::step},
     {"normal", bench::normal},
     {"csv", bench::csv},
-    {"teacher", bench::teacher}};
+    {"teacher", bench::teacher},
+    {"logistic", bench::logistic}};
 
 struct CommandLine {
   std::string name;
@@ -82,7 +85,7 @@ void run(CommandLine line) {
   const auto chosen = cases.find(line.name);
   if (chosen == cases.end())
     throw UsageError(line.name.empty() ? "no case given" : "unknown case '" + line.name + "'",
-                     "use step, normal, csv or teacher");
+                     "use step, normal, csv, teacher or logistic");
   if (const auto found = line.options.find("threads"); found != line.options.end()) {
     const bench::Options threads({{"threads", found->second}}, {});
     set_threads(static_cast<int>(threads.number("threads")));

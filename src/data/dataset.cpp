@@ -269,6 +269,8 @@ void fit_sparse_features(const Table& table, const Selection& selection, const R
   Encoding& encoding = dataset.encoding;
   encoding.input_mean = Vector::Zero(static_cast<Index>(kept.size()));
   encoding.input_scale = Vector::Ones(static_cast<Index>(kept.size()));
+  encoding.input_names.reserve(kept.size());
+  encoding.features.reserve(kept.size());
   for (const ColumnSummary& column : kept) {
     const auto input = static_cast<Index>(encoding.features.size());
     if (options.standardize) {

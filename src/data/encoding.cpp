@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "data/cells.hpp"
 #include "data/sparse_columns.hpp"
@@ -195,6 +196,61 @@ T member(const json& object, const char* key, const std::string& origin) {
   }
 }
 
+using Strings = std::vector<std::string>;
+
+/// The numbers of features that are columns x<number> without categories, all filled or none: as
+/// those of a sparse table, of which there may be more than a JSON text should hold.
+std::optional<std::vector<std::int64_t>> numbered_columns(const Features& features) {
+  std::vector<std::int64_t> columns;
+  for (const Encoding::Feature& feature : features) {
+    const auto column = sparse_column_of(feature.column);
+    if (!column || !feature.categories.empty() ||
+        feature.may_be_missing != features.front().may_be_missing)
+      return std::nullopt;
+    columns.push_back(*column);
+  }
+  return columns;
+}
+
+Features numbered_features(const std::vector<std::int64_t>& columns, const json& description,
+                           const std::string& origin) {
+  const bool may_be_missing = member<bool>(description, "may_be_missing", origin);
+  Features features;
+  features.reserve(columns.size());
+  for (const std::int64_t column : columns) {
+    if (column < 0) throw DataError("a column of the encoding has no number", origin);
+    features.push_back({sparse_column_name(column), {}, 0, may_be_missing});
+  }
+  return features;
+}
+
+json describe(const Features& features) {
+  json list = json::array();
+  for (const Encoding::Feature& feature : features)
+    list.push_back({{"column", feature.column},
+                    {"categories", feature.categories},
+                    {"may_be_missing", feature.may_be_missing}});
+  return list;
+}
+
+Features parse_features(const json& description, const std::string& origin) {
+  const json list = member<json>(description, "features", origin);
+  if (!list.is_array()) throw DataError("the features of the encoding are no list", origin);
+  Features features;
+  for (const json& feature : list)
+    features.push_back({member<std::string>(feature, "column", origin),
+                        member<Strings>(feature, "categories", origin), 0,
+                        member<bool>(feature, "may_be_missing", origin)});
+  return features;
+}
+
+bool has_duplicates(const Features& features) {
+  std::unordered_set<std::string_view> names;
+  for (const Encoding::Feature& feature : features)
+    if (!names.insert(feature.column).second) return true;
+  return false;
+}
+
 void require_consistent(const Encoding& encoding, const std::string& origin) {
   Index inputs = 0;
   bool finite = true;
@@ -205,7 +261,8 @@ void require_consistent(const Encoding& encoding, const std::string& origin) {
   const bool classes = encoding.task == Task::classification;
   const auto targets = static_cast<Index>(encoding.targets.size());
   const bool consistent =
-      finite && inputs > 0 && inputs == static_cast<Index>(encoding.input_names.size()) &&
+      finite && !has_duplicates(encoding.features) && inputs > 0 &&
+      inputs == static_cast<Index>(encoding.input_names.size()) &&
       encoding.input_mean.size() == inputs && encoding.input_scale.size() == inputs &&
       encoding.input_mean.allFinite() && encoding.input_scale.allFinite() &&
       (encoding.input_scale.array() > 0).all() && targets > 0 &&
@@ -275,19 +332,17 @@ Matrix Encoding::encode(const Table& table) const {
 }
 
 void Encoding::save(TensorFile& file) const {
-  json description = {{"input_names", input_names},
-                      {"task", name_of(task)},
-                      {"targets", targets},
-                      {"classes", classes},
-                      {"features", json::array()}};
-  Vector fill(static_cast<Index>(features.size()));
-  for (std::size_t j = 0; j < features.size(); ++j) {
-    fill[static_cast<Index>(j)] = features[j].fill;
-    description["features"].push_back({{"column", features[j].column},
-                                       {"categories", features[j].categories},
-                                       {"may_be_missing", features[j].may_be_missing}});
+  json description = {{"task", name_of(task)}, {"targets", targets}, {"classes", classes}};
+  if (auto columns = numbered_columns(features)) {
+    file.put("encoding.columns", std::move(*columns));
+    description["may_be_missing"] = features.front().may_be_missing;
+  } else {
+    description["input_names"] = input_names;
+    description["features"] = describe(features);
   }
   file.metadata["encoding"] = description.dump();
+  Vector fill(static_cast<Index>(features.size()));
+  for (std::size_t j = 0; j < features.size(); ++j) fill[static_cast<Index>(j)] = features[j].fill;
   file.put("encoding.fill", fill);
   file.put("encoding.input_mean", input_mean);
   file.put("encoding.input_scale", input_scale);
@@ -296,26 +351,27 @@ void Encoding::save(TensorFile& file) const {
 }
 
 Encoding Encoding::load(const TensorFile& file) {
-  using Strings = std::vector<std::string>;
   const json description = json::parse(file.text("encoding"), nullptr, false);
   const std::string& origin = file.origin;
   Encoding encoding;
-  encoding.input_names = member<Strings>(description, "input_names", origin);
   encoding.targets = member<Strings>(description, "targets", origin);
   encoding.classes = member<Strings>(description, "classes", origin);
   const auto task = member<std::string>(description, "task", origin);
   if (task != "classification" && task != "regression")
     throw DataError(fmt::format("unknown task '{}'", task), origin);
   encoding.task = task == "classification" ? Task::classification : Task::regression;
+  if (file.has("encoding.columns")) {
+    encoding.features = numbered_features(file.integers("encoding.columns"), description, origin);
+    for (const Feature& feature : encoding.features) encoding.input_names.push_back(feature.column);
+  } else {
+    encoding.features = parse_features(description, origin);
+    encoding.input_names = member<Strings>(description, "input_names", origin);
+  }
   const Vector fill = file.vector("encoding.fill");
-  const json features = member<json>(description, "features", origin);
-  if (!features.is_array() || static_cast<Index>(features.size()) != fill.size())
+  if (fill.size() != static_cast<Index>(encoding.features.size()))
     throw DataError("the features of the encoding contradict each other", origin);
-  for (std::size_t j = 0; j < features.size(); ++j)
-    encoding.features.push_back({member<std::string>(features[j], "column", origin),
-                                 member<Strings>(features[j], "categories", origin),
-                                 fill[static_cast<Index>(j)],
-                                 member<bool>(features[j], "may_be_missing", origin)});
+  for (std::size_t j = 0; j < encoding.features.size(); ++j)
+    encoding.features[j].fill = fill[static_cast<Index>(j)];
   encoding.input_mean = file.vector("encoding.input_mean");
   encoding.input_scale = file.vector("encoding.input_scale");
   encoding.target_mean = file.vector("encoding.target_mean");

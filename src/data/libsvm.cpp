@@ -71,6 +71,10 @@ class Scanner {
 
   /// Reads a number that fills the rest of its field and is finite; else the position stays.
   bool number(double& value) {
+    if (position_ != end_ && is_digit(*position_) && ends_field(position_ + 1)) {
+      value = *position_++ - '0';  // most often 1: a feature that is there
+      return true;
+    }
     const char* const stop = parse_number(position_, end_, value);
     if (stop == nullptr || !ends_field(stop) || !std::isfinite(value)) return false;
     position_ = stop;

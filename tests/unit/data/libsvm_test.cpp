@@ -363,6 +363,54 @@ TEST(LibsvmEncoding, RefusesColumnsItCannotHave) {
   expect_begins(encode("x0,y\n1,0.5\n2,1.5\n"), "t.svm: column 'x0' is one of categories");
 }
 
+TEST(LibsvmEncoding, ComesBackFromAFileAsItWas) {
+  auto options = sparse_options();
+  for (const Missing missing : {Missing::refuse, Missing::mean}) {
+    options.missing = missing;
+    const Encoding encoding = make_dataset(parse(small), options).encoding;
+    TensorFile file;
+    encoding.save(file);
+    const Encoding loaded = Encoding::load(TensorFile::parse(file.bytes(), "m"));
+    TensorFile again;
+    loaded.save(again);
+    EXPECT_EQ(again.bytes(), file.bytes());
+    EXPECT_EQ(loaded.input_names, encoding.input_names);
+    EXPECT_EQ(loaded.encode(parse(small)), encoding.encode(parse(small)));
+  }
+}
+
+TEST(LibsvmEncoding, ManyColumnsDoNotSwellTheHeaderOfAFile) {
+  // A header above 100 MB is refused, as a million columns would make it.
+  std::string bytes;
+  constexpr int columns = 20'000;
+  for (const char* label : {"1", "2"}) {
+    bytes += label;
+    for (int j = 1; j <= columns; ++j) bytes += fmt::format(" {}:{}", j, label);
+    bytes += "\n";
+  }
+  const Encoding encoding = make_dataset(parse(bytes), sparse_options()).encoding;
+  ASSERT_EQ(encoding.inputs(), columns);
+  TensorFile file;
+  encoding.save(file);
+  EXPECT_LT(file.metadata.at("encoding").size(), 1000U);
+  const Encoding loaded = Encoding::load(TensorFile::parse(file.bytes(), "m"));
+  EXPECT_EQ(loaded.input_names, encoding.input_names);
+}
+
+TEST(LibsvmEncoding, RefusesColumnsThatContradictEachOther) {
+  const auto load_with = [](std::vector<std::int64_t> columns) {
+    TensorFile file;
+    make_dataset(parse(small), sparse_options()).encoding.save(file);  // 0 3 5
+    file.put("encoding.columns", std::move(columns));
+    return Encoding::load(file).inputs();
+  };
+  EXPECT_EQ(load_with({2, 4, 7}), 3);
+  EXPECT_THROW(load_with({0, 3}), DataError);
+  EXPECT_THROW(load_with({0, 3, 3}), DataError);
+  EXPECT_THROW(load_with({-1, 3, 5}), DataError);
+  EXPECT_THROW(load_with({}), DataError);
+}
+
 // ---- properties ---------------------------------------------------------------------------------
 
 /// A random sparse table in both formats: columns x0 ... of numbers of all sizes, labels in front.

@@ -104,12 +104,13 @@ bool MinimumNormPoint::enter(Index point) {
   while (true) {
     split(entering);
     const Index leaving = first_to_leave(entering.combination);
-    if (leaving < 0 && combines_to_origin(entering)) {
-      contradiction_ = std::move(entering);
+    const double length = entering.remainder.norm();
+    const double rounding = product_rounding(dimension_);
+    const bool dependent = length <= rounding * norms_[point];
+    if (leaving < 0 && (dependent || length <= rounding * terms(entering))) {
+      contradiction_ = std::move(entering);  // m - S combination is zero, no coefficient above it
       return false;
     }
-    const double length = entering.remainder.norm();
-    const bool dependent = length <= product_rounding(dimension_) * norms_[point];
     const double missing = 1 - points_.col(point).dot(separator_);
     const double full = dependent ? infinity : std::max(0.0, missing) / (length * length);
     const double partial =
@@ -148,28 +149,12 @@ Index MinimumNormPoint::first_to_leave(const Vector& combination) const {
   return first;
 }
 
-// Whether m - S combination is rounding of its terms, with no coefficient above zero: then m and
-// the active points combine to the origin. One refinement makes the residual as small as it gets.
-bool MinimumNormPoint::combines_to_origin(Entering& entering) const {
-  Vector combination = entering.combination;
-  Vector residual(dimension_);
-  double terms = 0;
-  const auto measure = [&] {
-    residual = points_.col(entering.point);
-    terms = norms_[entering.point];
-    for (Index j = 0; j < active_count(); ++j) {
-      const Index active = active_[static_cast<std::size_t>(j)];
-      residual -= combination[j] * points_.col(active);
-      terms += std::abs(combination[j]) * norms_[active];
-    }
-  };
-  measure();
-  combination += r().solve(q().transpose() * residual);
-  combination = combination.cwiseMin(0);
-  measure();
-  if (!(residual.norm() <= product_rounding(dimension_) * terms)) return false;
-  entering.combination = std::move(combination);
-  return true;
+// What m and S combination add up from: the scale of the rounding in their difference.
+double MinimumNormPoint::terms(const Entering& entering) const {
+  double sum = norms_[entering.point];
+  for (Index j = 0; j < active_count(); ++j)
+    sum += std::abs(entering.combination[j]) * norms_[active_[static_cast<std::size_t>(j)]];
+  return sum;
 }
 
 void MinimumNormPoint::append(const Entering& entering) {

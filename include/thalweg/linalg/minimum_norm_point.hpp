@@ -66,7 +66,7 @@ class MinimumNormPoint {
   bool enter(Index point);                      // false: the origin is in the hull
   void split(Entering& entering) const;
   Index first_to_leave(const Vector& combination) const;  // -1: none
-  bool combines_to_origin(Entering& entering) const;
+  double terms(const Entering& entering) const;
   void append(const Entering& entering);
   void drop(Index position);
   void refactorize();

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <new>
 
 #include "data/cells.hpp"
 #include "data/selection.hpp"
@@ -354,17 +353,18 @@ std::vector<int> label_indices(const Table& table, Index target, const Rows& row
   return labels;
 }
 
-Matrix dense_inputs(const Table& table, const Encoding& encoding, const Rows& rows) {
-  try {
-    return encoding.standardized(encoding.encode_raw(table, rows));
-  } catch (const std::bad_alloc&) {
-    throw RefusedError(
-        fmt::format("{} rows of {} inputs do not fit into memory as dense numbers", rows.size(),
-                    encoding.inputs()),
-        "keep fewer columns with --features or --drop, or choose a linear model, which leaves "
-        "LIBSVM tables sparse",
-        source_of(table));
-  }
+/// A few numbers per row may be very many when all of them are written down.
+void require_fits(const Table& table, const Encoding& encoding, Index rows, double memory_limit) {
+  const double bytes =
+      sizeof(double) * static_cast<double>(rows) * static_cast<double>(encoding.inputs());
+  if (memory_limit <= 0 || bytes <= memory_limit) return;
+  throw RefusedError(
+      fmt::format("{} rows of {} inputs take {:.3g} GB as dense numbers, and the limit is {:.3g} "
+                  "GB",
+                  rows, encoding.inputs(), bytes / 1e9, memory_limit / 1e9),
+      "choose --model linear, which leaves the table sparse, or keep fewer columns with --features "
+      "or --drop",
+      source_of(table));
 }
 
 Part make_part(const Table& table, const Selection& selection, const Encoding& encoding,
@@ -373,7 +373,7 @@ Part make_part(const Table& table, const Selection& selection, const Encoding& e
   if (keep_sparse && table.is_sparse())
     part.sparse = encoding.encode_sparse(table, rows);
   else
-    part.inputs = dense_inputs(table, encoding, rows);
+    part.inputs = encoding.standardized(encoding.encode_raw(table, rows));
   if (encoding.task == Task::classification) {
     part.labels = label_indices(table, selection.targets[0], rows, encoding.classes);
   } else {
@@ -417,6 +417,8 @@ Dataset make_dataset(const Table& table, const DatasetOptions& options) {
   if (options.validation > 0) drop_unseen_categories(table, encoding, split.validation, dataset);
   if (options.test > 0) drop_unseen_categories(table, encoding, split.test, dataset);
 
+  if (table.is_sparse() && !options.keep_sparse)
+    require_fits(table, encoding, static_cast<Index>(rows.size()), options.memory_limit);
   const auto part = [&](Rows& of_part) {
     return make_part(table, selection, encoding, options.keep_sparse, std::move(of_part));
   };

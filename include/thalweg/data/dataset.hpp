@@ -27,6 +27,7 @@ struct DatasetOptions {
   bool standardize = true;
   /// Keep the inputs of a sparse table sparse (Part::sparse); else they are made dense.
   bool keep_sparse = false;
+  double memory_limit = 0;  ///< bytes that a sparse table may take when made dense; 0: no limit
   double validation = 0, test = 0;  ///< fractions in [0, 1), sum < 1
   std::uint64_t seed = 0;
 };
@@ -95,7 +96,7 @@ struct Dataset {
 
 /// Chooses columns, treats missing cells, splits (seeded), standardizes by the training rows.
 /// Throws UsageError for unknown or contradictory columns, DataError for cells that cannot be used,
-/// RefusedError for too few rows.
+/// RefusedError for too few rows and for too little memory.
 Dataset make_dataset(const Table& table, const DatasetOptions& options);
 
 /// Regression and classification metrics in original units.

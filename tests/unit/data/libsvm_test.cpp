@@ -305,6 +305,17 @@ TEST(LibsvmDataset, ColumnsThatAreNotThereCostNothing) {
       << dataset.notices.back();
 }
 
+TEST(LibsvmDataset, RefusesToBeMadeDenseBeyondTheMemoryLimit) {
+  DatasetOptions options;
+  options.memory_limit = 5 * 3 * sizeof(double);
+  EXPECT_EQ(make_dataset(parse(small), options).train.inputs.size(), 15);
+  options.memory_limit -= 1;
+  expect_begins(dataset_error<RefusedError>(small, options),
+                "t.svm: 5 rows of 3 inputs take 1.2e-07 GB as dense numbers");
+  options.keep_sparse = true;
+  EXPECT_EQ(make_dataset(parse(small), options).train.sparse.rows(), 5);
+}
+
 TEST(LibsvmDataset, ExtremeNumbersAreStandardized) {
   for (const std::string exponent : {"e300", "e307", "e-300", "e-312"}) {
     const Dataset dataset =

@@ -2,12 +2,17 @@
 //
 //   z_i . w + c = x_i . (w / s) + (c - m . (w / s))
 //   sum_i u_i z_i = (sum_i u_i x_i - m sum_i u_i) / s
+//
+// Passes with one output read the table by columns where those are long enough; everything else
+// reads it by rows.
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "linear_rows.hpp"
+#include "sparse_columns.hpp"
 #include "thalweg/core/error.hpp"
 
 namespace thalweg {
@@ -39,6 +44,8 @@ class SparseRows final : public LinearRows {
     if (!(inverse_scale_.array() > 0).all() || !inverse_scale_.allFinite())
       throw UsageError("scales of a sparse table must be positive and finite");
     start_.reserve(static_cast<std::size_t>(rows()) + 1);
+    column_.reserve(static_cast<std::size_t>(raw.nonZeros()));
+    value_.reserve(column_.capacity());
     start_.push_back(0);
     for (Index i = 0; i < rows(); ++i) {
       for (SparseMatrix::InnerIterator entry(raw, i); entry; ++entry) {
@@ -49,11 +56,13 @@ class SparseRows final : public LinearRows {
     }
     if (std::all_of(value_.begin(), value_.end(), [](double v) { return v == 1; }))
       std::vector<double>().swap(value_);
+    if (options.outputs == 1 && SparseColumns::pays(raw)) by_columns_.emplace(raw);
   }
 
   bool sparse() const override { return true; }
   double numbers() const override { return static_cast<double>(column_.size()); }
   Index block_rows() const override {
+    if (by_columns_) return SparseColumns::block_rows;
     constexpr double entries = 1 << 12;
     const double per_row = std::max(1.0, numbers() / static_cast<double>(rows()));
     return std::clamp(static_cast<Index>(entries / per_row), Index{8}, Index{1024});
@@ -63,7 +72,8 @@ class SparseRows final : public LinearRows {
     if (part == 0) return 0;
     if (part == parts) return rows();
     const Index entries = start_.back() * part / parts;
-    return std::lower_bound(start_.begin(), start_.end() - 1, entries) - start_.begin();
+    const Index row = std::lower_bound(start_.begin(), start_.end() - 1, entries) - start_.begin();
+    return by_columns_ ? row / SparseColumns::block_rows * SparseColumns::block_rows : row;
   }
 
   LinearForm form_of(const ConstVectorRef& x) const override {
@@ -89,18 +99,26 @@ class SparseRows final : public LinearRows {
   }
 
   void outputs(Index first, Index count, const LinearForm& w, MatrixRef z) const override {
-    if (value_.empty())
+    if (is_column_block(first, count)) {
+      z.setConstant(w.constants[0]);
+      by_columns_->add_products(first, w.weights.data(), z.data());
+    } else if (value_.empty()) {
       outputs_of(Ones{}, first, count, w, z);
-    else
+    } else {
       outputs_of(Stored{value_.data()}, first, count, w, z);
+    }
   }
 
   void add_adjoint(Index first, Index count, const ConstMatrixRef& u,
                    LinearForm& sums) const override {
-    if (value_.empty())
+    if (is_column_block(first, count)) {
+      sums.constants[0] += u.sum();
+      by_columns_->add_adjoint(first, u.data(), sums.weights.data());
+    } else if (value_.empty()) {
       add_adjoint_of(Ones{}, first, count, u, sums);
-    else
+    } else {
       add_adjoint_of(Stored{value_.data()}, first, count, u, sums);
+    }
   }
 
   void write_row(Index i, double* inputs) const override {
@@ -121,15 +139,22 @@ class SparseRows final : public LinearRows {
     return norms.cwiseMax(0);
   }
 
+  // Over the stored numbers, then over the zeros of the table.
   Matrix weighted_squares(const ConstMatrixRef& h) const override {
-    // sum h (x - m)^2 / s^2 over the stored numbers, plus the zeros of the table.
     Matrix sums = Matrix::Zero(columns(), h.cols()), stored = sums;
-    for (Index i = 0; i < rows(); ++i) {
-      for_entries(i, [&](Index j, double value) {
-        const double z = (value - mean_[j]) * inverse_scale_[j];
-        sums.row(j) += z * z * h.row(i);
-        stored.row(j) += h.row(i);
-      });
+    if (by_columns_ && value_.empty()) {
+      for (Index first = 0; first < rows(); first += SparseColumns::block_rows)
+        by_columns_->add_adjoint(first, h.data() + first, stored.data());
+      const Vector ones = ((1 - mean_.array()) * inverse_scale_.array()).square();
+      sums = ones.asDiagonal() * stored;
+    } else {
+      for (Index i = 0; i < rows(); ++i) {
+        for_entries(i, [&](Index j, double value) {
+          const double z = (value - mean_[j]) * inverse_scale_[j];
+          sums.row(j) += z * z * h.row(i);
+          stored.row(j) += h.row(i);
+        });
+      }
     }
     const Vector zeros = (mean_.array() * inverse_scale_.array()).square();
     const Matrix of_zeros = (-stored).rowwise() + h.colwise().sum();
@@ -137,6 +162,11 @@ class SparseRows final : public LinearRows {
   }
 
  private:
+  bool is_column_block(Index first, Index count) const {
+    constexpr Index block = SparseColumns::block_rows;
+    return by_columns_ && first % block == 0 && count == std::min(block, rows() - first);
+  }
+
   Index start(Index row) const { return start_[static_cast<std::size_t>(row)]; }
 
   template <class Visit>
@@ -190,7 +220,8 @@ class SparseRows final : public LinearRows {
   Vector mean_, inverse_scale_;  // (D)
   std::vector<Index> start_;     // of every row in the following two, and their length
   std::vector<int> column_;
-  std::vector<double> value_;  // empty: all are 1
+  std::vector<double> value_;                // empty: all are 1
+  std::optional<SparseColumns> by_columns_;  // the same table, where that pays
 };
 
 }  // namespace

@@ -72,6 +72,12 @@ class LossBlock {
   Index count_ = 0;
 };
 
+void require_fit(const LinearRows& rows, const OutputLoss& loss) {
+  if (loss.outputs_per_sample() != rows.outputs_per_sample() || loss.sample_count() != rows.rows())
+    throw UsageError("a linear model and its loss disagree on samples or outputs",
+                     "give the loss one target per model output");
+}
+
 double in_order(const std::vector<double>& sums) {
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
@@ -80,6 +86,7 @@ double in_order(const std::vector<double>& sums) {
 template <class Keep>
 double loss_pass(const LinearRows& rows, const ConstVectorRef& x, const OutputLoss& loss,
                  VectorRef g, Keep keep) {
+  require_fit(rows, loss);
   const LinearForm w = rows.form_of(x);
   const int parts = rows.parts();
   std::vector<double> losses(static_cast<std::size_t>(parts));
@@ -143,6 +150,7 @@ double LinearModel::sum_and_gradient(const ConstVectorRef& x, const OutputLoss& 
 }
 
 double LinearModel::sum(const ConstVectorRef& x, const OutputLoss& loss) const {
+  require_fit(*rows_, loss);
   const LinearForm w = rows_->form_of(x);
   const int parts = rows_->parts();
   std::vector<double> losses(static_cast<std::size_t>(parts));
@@ -156,6 +164,7 @@ double LinearModel::sum(const ConstVectorRef& x, const OutputLoss& loss) const {
 
 double LinearModel::batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,
                               VectorRef g) const {
+  require_fit(*rows_, loss);
   const auto count = static_cast<Index>(batch.size());
   const LinearForm w = rows_->form_of(x);
   Matrix outputs(count, outputs_per_sample()), gradient(count, outputs_per_sample());

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <numbers>
 
 #include <fmt/core.h>
 
@@ -93,7 +94,7 @@ double LinearObjective::value_and_gradient(const ConstVectorRef& x, Batch batch,
 double LinearObjective::log_value(const ConstVectorRef& x) const {
   const double log_loss = CompositeObjective::log_value(x);
   if (ridge_ == 0) return log_loss;
-  return log_add(log_loss, std::log(ridge_ / 2) + 2 * std::log(x.stableNorm()));
+  return log_add(log_loss, std::log(ridge_) - std::numbers::ln2 + 2 * std::log(x.stableNorm()));
 }
 
 std::unique_ptr<Hessian> LinearObjective::hessian(const ConstVectorRef& x) const {

@@ -51,6 +51,8 @@ class WorkspacePool {
 /// What a bound model and its linearizations share.
 struct BoundNetwork {
   BoundNetwork(const Network::Options& options, const Matrix& inputs);
+  /// Bound to `samples` rows that are still to be written into `inputs`.
+  BoundNetwork(const Layers& layers, Index samples);
 
   Layers layers;
   Matrix inputs;  ///< A of the first layer (N, D + 1)
@@ -70,12 +72,18 @@ class NetworkModel final : public OutputModel {
   Index outputs_per_sample() const override { return bound_->outputs(); }
   void outputs(const ConstVectorRef& x, VectorRef y) const override;
   std::unique_ptr<Linearization> linearize(const ConstVectorRef& x) const override;
+  double batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,
+                   VectorRef g) const override;
   std::string description() const override { return network_.description(); }
   double forward_flops() const override;
 
  private:
+  /// The network bound to the samples of a batch alone.
+  std::shared_ptr<BoundNetwork> bound_to(Batch batch) const;
+
   Network network_;
   std::shared_ptr<BoundNetwork> bound_;
+  mutable std::shared_ptr<BoundNetwork> batch_;  // kept for its buffers: batches are alike in size
 };
 
 class NetworkLinearization final : public Linearization {

@@ -10,6 +10,7 @@
 #include "thalweg/core/error.hpp"
 #include "thalweg/core/random.hpp"
 #include "thalweg/core/threads.hpp"
+#include "thalweg/model/output_losses.hpp"
 #include "thalweg/problem/composite_objective.hpp"
 #include "thalweg/problem/derivative_check.hpp"
 #include "thalweg/problem/output_loss.hpp"
@@ -78,8 +79,10 @@ Matrix outputs_by_loops(const Network::Options& o, const Vector& x, const Matrix
         z[out] = c * sum;
       }
       at += widths[l] * a.size();
-      z += x.segment(at, widths[l]);
-      at += widths[l];
+      if (o.intercept) {
+        z += x.segment(at, widths[l]);
+        at += widths[l];
+      }
       a = l + 1 < widths.size() ? Vector(z.unaryExpr(phi)) : z;
     }
     y.row(i) = o.output_scale * a;
@@ -125,6 +128,7 @@ std::vector<Case> cases() {
   const auto standard = Parametrization::standard;
   return {
       {{.inputs = 3, .hidden = {}, .outputs = 1}, 7},
+      {{.inputs = 3, .hidden = {}, .outputs = 2, .intercept = false}, 9},
       {{.inputs = 2, .hidden = {}, .outputs = 3, .output_scale = 0.5}, 5},
       {{.inputs = 1, .hidden = {1}, .outputs = 1}, 1},
       {{.inputs = 4, .hidden = {6}, .outputs = 1, .activation = Activation::softplus}, 23},
@@ -155,7 +159,8 @@ struct At {
   explicit At(const Case& c, std::uint64_t seed = 3)
       : network(c.options),
         inputs(random_matrix(c.samples, c.options.inputs, seed, "inputs")),
-        x(network.initial_parameters(seed)),
+        x(c.options.hidden.empty() ? random_vector(network.parameter_count(), seed, "start")
+                                   : network.initial_parameters(seed)),
         model(network.on(inputs)),
         linearization(model->linearize(x)) {}
   Network network;
@@ -280,6 +285,36 @@ TEST_P(EveryArchitecture, RepeatsBitForBitForAThreadCountAndInAnyOrder) {
     EXPECT_TRUE(h1 == h2);
   }
   set_threads(before);
+}
+
+TEST_P(EveryArchitecture, ABatchIsThePartOfItsSamples) {
+  SCOPED_TRACE(name_of(GetParam()));
+  At at(GetParam());
+  const Index n = GetParam().samples, outputs = GetParam().options.outputs;
+  const Matrix targets = random_matrix(n, outputs, 11, "targets");
+  const SquaredLoss loss(targets);
+  const std::vector<Index> batch = {n - 1, 0, n / 2, n / 2};
+  Vector g(at.x.size());
+  const double sum = at.model->batch_sum(at.x, batch, loss, g);
+
+  const Matrix j = at.linearization->jacobian();
+  double expected = 0;
+  Vector expected_g = Vector::Zero(at.x.size());
+  for (const Index sample : batch) {
+    for (Index q = 0; q < outputs; ++q) {
+      const double r = at.linearization->outputs()[q * n + sample] - targets(sample, q);
+      expected += r * r / 2;
+      expected_g += r * j.row(q * n + sample).transpose();
+    }
+  }
+  EXPECT_NEAR(sum, expected, 1e-12 * expected);
+  EXPECT_LT(relative_difference(g, expected_g), 1e-12);
+  // Another batch in between, and one of another size, leave no trace.
+  Vector other(at.x.size()), again(at.x.size());
+  at.model->batch_sum(at.x, std::vector<Index>{0}, loss, other);
+  at.model->batch_sum(2 * at.x, std::vector<Index>(4, 0), loss, other);
+  EXPECT_EQ(at.model->batch_sum(at.x, batch, loss, again), sum);
+  EXPECT_TRUE(again == g);
 }
 
 INSTANTIATE_TEST_SUITE_P(Network, EveryArchitecture, testing::ValuesIn(cases()),
@@ -420,6 +455,50 @@ TEST(Network, StartIsSeededAndHasTheDocumentedMoments) {
       EXPECT_NEAR(variance(x.segment(170800, 600)) / (ntk ? 1.0 : 1.0 / 300), 1, 0.24);
       EXPECT_EQ(x.tail(2).norm(), 0);
     }
+  }
+}
+
+TEST(Network, WithoutHiddenLayersItIsALinearModelThatStartsAtZero) {
+  const Matrix inputs = random_matrix(20, 3, 1);
+  for (const bool intercept : {true, false}) {
+    const Network network({.inputs = 3, .hidden = {}, .outputs = 2, .intercept = intercept});
+    EXPECT_TRUE(network.linear());
+    EXPECT_EQ(network.description(), "linear");
+    EXPECT_EQ(network.parameter_count(), intercept ? 8 : 6);
+    EXPECT_TRUE(network.initial_parameters(3) == Vector::Zero(network.parameter_count()));
+    const auto model = network.on(inputs);
+    EXPECT_NE(dynamic_cast<const LinearModel*>(model.get()), nullptr);
+    EXPECT_EQ(model->parameter_count(), network.parameter_count());
+
+    const Vector x = random_vector(network.parameter_count(), 2);
+    const Vector mean = random_vector(3, 3), scale = random_vector(3, 4).array().abs() + 0.5;
+    const SparseMatrix raw = inputs.sparseView();
+    const Matrix seen = (inputs.rowwise() - mean.transpose()) * scale.cwiseInverse().asDiagonal();
+    const Matrix expected = network.predict(x, seen);
+    EXPECT_LT(relative_difference(network.predict(x, raw, mean, scale), expected), 1e-14);
+    Vector y(40);
+    network.linear_on(raw, mean, scale)->outputs(x, y);
+    EXPECT_LT(relative_difference(Eigen::Map<Matrix>(y.data(), 20, 2), expected), 1e-14);
+    network.linear_on(seen)->outputs(x, y);
+    EXPECT_LT(relative_difference(Eigen::Map<Matrix>(y.data(), 20, 2), expected), 1e-14);
+    EXPECT_EQ(network.predict(x, SparseMatrix(0, 3), {}, {}).rows(), 0);
+  }
+}
+
+TEST(Network, OnlyPlainNetworksWithoutHiddenLayersAreLinear) {
+  const auto ntk = Parametrization::inverse_sqrt_width;
+  for (const Network::Options& options : {Network::Options{.inputs = 2, .hidden = {3}},
+                                          {.inputs = 2, .output_scale = 0.5},
+                                          {.inputs = 2, .parametrization = ntk}}) {
+    const Network network(options);
+    EXPECT_FALSE(network.linear());
+    EXPECT_THROW(network.linear_on(Matrix::Zero(3, 2)), UsageError);
+    EXPECT_THROW(
+        network.predict(Vector::Zero(network.parameter_count()), SparseMatrix(3, 2), {}, {}),
+        UsageError);
+    auto without = options;
+    without.intercept = false;
+    EXPECT_THROW(without.validate(), UsageError);
   }
 }
 

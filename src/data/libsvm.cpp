@@ -128,6 +128,11 @@ bool is_whole_number(std::string_view text) {
   return parse_number(text.data(), end, value) == end;
 }
 
+/// Finite or not.
+bool reads_as_number(std::string_view text) {
+  return is_whole_number(text) || reads_not_finite(text);
+}
+
 class TableReader {
  public:
   TableReader(std::string_view bytes, const std::string& source)
@@ -163,7 +168,7 @@ class TableReader {
     double label;
     if (!scanner_.number(label)) {
       const std::string_view text = scanner_.text();
-      if (!is_whole_number(text) && !reads_not_finite(text)) fail_label(text);
+      if (!reads_as_number(text)) fail_label(text);
       note_not_finite(text);
       label = std::numeric_limits<double>::infinity();
       scanner_.skip_field();
@@ -224,9 +229,8 @@ class TableReader {
     if (text.empty())
       fail(fmt::format("the value of index {} is missing", index),
            "write it, or leave out index and colon where the value is zero");
-    const bool number = is_whole_number(text) || reads_not_finite(text);
     fail(fmt::format("\"{}\", the value of index {}, is not a {}number", text, index,
-                     number ? "finite " : ""),
+                     reads_as_number(text) ? "finite " : ""),
          "correct it");
   }
 
@@ -243,15 +247,15 @@ class TableReader {
 bool reads_like_libsvm(std::string_view bytes) {
   Scanner scanner(without_byte_order_mark(bytes));
   while (scanner.next_row()) {
-    double value;
-    if (!scanner.number(value)) return false;
-    while (scanner.next_field()) {
+    if (!reads_as_number(scanner.text())) return false;
+    scanner.skip_field();
+    Index pairs = 0;
+    for (; scanner.next_field(); scanner.skip_field()) {
       std::uint64_t index;
-      const bool query = scanner.text().substr(0, 4) == "qid:";
-      if (query || (scanner.index(index) && scanner.number(value))) return true;
-      scanner.skip_field();
+      if (scanner.text().substr(0, 4) == "qid:") return true;  // refused with a word on it
+      pairs += scanner.index(index) && reads_as_number(scanner.text());
     }
-    if (scanner.field() > 1) return false;
+    if (scanner.field() > 1) return 2 * pairs >= scanner.field() - 1;
     scanner.skip_line();
   }
   return false;

@@ -111,6 +111,7 @@ TEST(Libsvm, IsToldFromCsvByTheFirstRowWithPairs) {
   EXPECT_TRUE(is_sparse("# x,y\n-1\n-1\n+1 3:1\n"));
   EXPECT_TRUE(is_sparse("\xEF\xBB\xBF-1.5e0 3:1 4:1\r\n"));
   EXPECT_TRUE(is_sparse("1\t3:1\n"));
+  EXPECT_FALSE(is_sparse("7\t12:30\tred\tlarge\n8\t12:45\tblue\tlarge\n"));
   EXPECT_FALSE(is_sparse("a,b\n1,2\n"));
   EXPECT_FALSE(is_sparse("1\n2\n3\n"));
   EXPECT_FALSE(is_sparse("1 2 3\n4 5 6\n"));
@@ -119,8 +120,9 @@ TEST(Libsvm, IsToldFromCsvByTheFirstRowWithPairs) {
   EXPECT_FALSE(is_sparse("1 12:30:15\n2 12:30:45\n"));
   EXPECT_FALSE(is_sparse("1 1:2\n2 1:3\n", {','}));  // a delimiter was given
   // What was meant as LIBSVM gets the errors of LIBSVM.
-  EXPECT_THROW(parse_table("1 qid:3 1:2\n", "t"), DataError);
-  EXPECT_THROW(parse_table("1 a:3 1:2\n", "t"), DataError);
+  for (const std::string row :
+       {"1 qid:3 a:2", "1 a:3 1:2", "1 1:nan", "nan 1:1", "1 0:1", "1 2:1e999"})
+    EXPECT_THROW(make_dataset(parse_table(row + "\n1 1:2\n", "t"), {}), DataError) << row;
 }
 
 // ---- what is refused ----------------------------------------------------------------------------

@@ -1,13 +1,15 @@
 #include "thalweg/method/large_step.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "first_order.hpp"
 
 namespace thalweg {
 namespace {
 
-constexpr double sufficient_decrease = 1e-4;  // Nocedal & Wright, section 3.1
+constexpr double sufficient_decrease =
+    0.25;  // of eta |g|^2; on a quadratic eta <= 1.5 / lambda_max
 
 StopReason cycle_reason(double measured, double threshold) {
   return {Outcome::stalled, "cycle", measured, threshold,
@@ -27,6 +29,18 @@ StopReason no_decrease_reason(double stepsize) {
       Outcome::stalled, "line-search", stepsize, std::nullopt,
       "no stepsize along the gradient decreases the value: rounding is reached, or the gradient "
       "is wrong"};
+}
+
+// f(x - eta g) <= f - delta eta |g|^2. Where that drowns in the rounding of f the slopes decide: on
+// a quadratic (g + g+)'g / 2 >= delta |g|^2 says the same (Hager & Zhang 2005, eq. 23).
+bool decreases_enough(const LargeStepState& state, const Evaluation& trial, double eta) {
+  if (!trial.finite()) return false;
+  const double square = state.gradient.squaredNorm();
+  const double rounding = 64 * std::numeric_limits<double>::epsilon() * std::abs(state.value);
+  if (eta * square > rounding)
+    return trial.value <= state.value - sufficient_decrease * eta * square;
+  return trial.value <= state.value + rounding &&
+         trial.gradient.dot(state.gradient) >= (2 * sufficient_decrease - 1) * square;
 }
 
 }  // namespace
@@ -134,15 +148,13 @@ StepRecord LargeStep::safe_step(const Objective& problem, LargeStepState& state)
     state.safe_stepsize = options_.eta;
     evaluations += 1;
   }
-  const double square = state.gradient.squaredNorm();
   double eta = 2 * state.safe_stepsize;
   Evaluation trial;
   do {
     eta /= 2;
     trial = evaluate(problem, state.x - eta * state.gradient);
     evaluations += 1;
-  } while (trial.x != state.x &&
-           !(trial.finite() && trial.value <= state.value - sufficient_decrease * eta * square));
+  } while (trial.x != state.x && !decreases_enough(state, trial, eta));
   const bool stuck = trial.x == state.x;
   if (!stuck) {
     move_to(state, std::move(trial));

@@ -29,7 +29,7 @@
 //   logistic
 //             loss is bounded, so that its value can grow by at most a constant per step.
 // safe-step then goes back to the best point and takes steps that are verified to decrease f:
-// eta, eta/2, eta/4, ... until f(x - eta g) <= f(x) - 1e-4 eta |g|^2.
+// eta, eta/2, eta/4, ... until f(x - eta g) <= f(x) - eta |g|^2 / 4.
 #pragma once
 
 #include "thalweg/method/first_order_state.hpp"

@@ -110,14 +110,16 @@ void judge_contradiction(const MarginRows& margins, Evidence& evidence,
 
 void search(const MarginRows& margins, const SeparabilityOptions& options,
             SeparabilityReport& report) {
-  constexpr int first_passes = 64, most_passes = 20000;
+  // A few passes tell which rows matter; more of them pay only where the exact search is too large.
+  constexpr int first_passes = 8, most_passes = 20000;
+  constexpr double exact_share = 0.5;  // of the work
   Evidence evidence;
   DualAveraging averaging(margins, evidence);
   WorkingSetSearch exact(margins, evidence);
   double left = options.max_flops;
   left -= averaging.run(first_passes, options.relative_gap, left);
   if (!evidence.meet(options.relative_gap)) {
-    exact.run(averaging.point(), options.relative_gap, left);
+    exact.run(averaging.point(), options.relative_gap, exact_share * left);
     left -= exact.flops();
   }
   if (evidence.contradiction.empty()) averaging.run(most_passes, options.relative_gap, left);

@@ -73,6 +73,23 @@ void require_no_loss_options(const LossOptions& options) {
                      "give --model linear");
 }
 
+// The loss as asked for; where the user asked for nothing, several classes get a small penalty.
+LossOptions loss_for(const Settings& settings, const Dataset& dataset, const Network& network,
+                     std::vector<Decision>& decisions) {
+  LossOptions loss = settings.loss;
+  const Goal& goal = settings.goal;
+  const bool bounded = goal.target_loss || goal.max_steps || goal.budget;
+  const bool several = dataset.encoding.classes.size() > 2;
+  if (loss.ridge_given || goal.method || bounded || !network.linear() || !several) return loss;
+  loss.ridge = 1 / static_cast<double>(dataset.train.size());
+  decisions.push_back({"regularization",
+                       fmt::format("{:.3g}", loss.ridge),
+                       "1 / rows: several classes can often be separated, and then no parameters "
+                       "minimise the loss alone",
+                       {{"0", "--option regularization=0 leaves the penalty out"}}});
+  return loss;
+}
+
 std::vector<Index> hidden_for(const Settings& settings, const Dataset& dataset,
                               std::vector<Decision>& decisions) {
   if (settings.hidden) return *settings.hidden;
@@ -133,10 +150,11 @@ Problem table_problem(const Settings& settings, const Source& source) {
                        .outputs = encoding.outputs(),
                        .activation = settings.activation,
                        .intercept = settings.intercept});
-  problem.objective = make_objective(*problem.network, encoding, dataset.train, settings.loss);
+  problem.loss = loss_for(settings, dataset, *problem.network, problem.decisions);
+  problem.objective = make_objective(*problem.network, encoding, dataset.train, problem.loss);
   problem.size = network_size(*problem.objective, dataset, *problem.network);
   if (dataset.validation.size() > 0) {
-    LossOptions unpenalized = settings.loss;
+    LossOptions unpenalized = problem.loss;
     unpenalized.ridge = 0;
     problem.validation = [held_back = make_objective(*problem.network, encoding, dataset.validation,
                                                      unpenalized)](const ConstVectorRef& x) {

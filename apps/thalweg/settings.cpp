@@ -160,6 +160,7 @@ LossOptions take_loss(WordReader& words, std::map<std::string, std::string>& opt
       loss.kind = static_cast<LossOptions::Kind>(found - names.begin());
   }
   loss.degree = number("degree", 0, true, loss.degree);
+  loss.ridge_given = options.contains("regularization");
   loss.ridge = number("regularization", 0, false, 0);
   return loss;
 }

@@ -23,6 +23,7 @@ struct LossOptions {
   Kind kind = Kind::logistic;
   double degree = 2;  ///< of the polynomial tail
   double ridge = 0;   ///< lambda of lambda/2 |x|^2
+  bool ridge_given = false;
 };
 
 struct Settings {

@@ -69,6 +69,15 @@ std::vector<Index> choose_hidden(Index samples, Index inputs, Index outputs, boo
   while (width < widest && plan::count(parameters_with(inputs, width + 1, outputs)) <= allowed)
     ++width;
 
+  if (classification && width < outputs) {
+    decisions.push_back({"model",
+                         "linear",
+                         fmt::format("{} classes are more than the {} units of a hidden layer that "
+                                     "keeps an exact step fast",
+                                     outputs, width),
+                         {{mlp(width), "its layers would be a bottleneck"}}});
+    return {};
+  }
   Decision decision;
   decision.what = "model";
   decision.chosen = mlp(width);

@@ -18,6 +18,10 @@ constexpr double burn_ins = 2;
 
 double burn_in(const SeparableRows& rows) { return 1 / (rows.margin * rows.margin); }
 
+// The stepsize of large-step-adaptive in units of 1 / R^2: its bound improves with it, and from
+// about 10 on the last iterate behaves like the perceptron's.
+constexpr double adaptive_stepsize = 100;
+
 // The theorems about constant steps are for two classes, logistic loss and no penalty.
 bool has_constant_step_theorem(const ProblemSize& size) {
   return size.classification && size.linear && size.classes == 2 && size.logistic &&
@@ -189,6 +193,11 @@ void choose_large_step_options(const ProblemSize& size, const Preflight& preflig
   if (plan.method == adaptive_step) {
     const auto rows = separable_rows(size, preflight);
     if (!rows || !size.linear || size.ridge > 0) return;
+    if (stepsize_of(plan.options) == 0) {
+      const double eta = adaptive_stepsize / (rows->row_norm * rows->row_norm);
+      plan.options["eta"] = fmt::format("{}", eta);
+      plan.decisions.push_back({"eta", fmt::format("{:.4g}", eta), "100 / R^2", {}});
+    }
     plan.options.try_emplace("margin", fmt::format("{}", rows->margin));
     plan.options.try_emplace("row-norm", fmt::format("{}", rows->row_norm));
   }

@@ -295,12 +295,13 @@ void add_duplicates(const CompositeObjective& problem, const RankOptions& option
   }
 }
 
-void add_warnings(const ConstVectorRef& x, const Spectrum& spectrum, RankReport& report) {
+void add_warnings(const CompositeObjective& problem, const ConstVectorRef& x,
+                  const Spectrum& spectrum, RankReport& report) {
   if (report.condition && *report.condition > condition_warning)
     report.warnings.push_back(fmt::format(
         "condition {:.1e} of the Jacobian is above 1e8: its full rank hangs on rounding",
         *report.condition));
-  if (x.size() > 0 && x.isZero(0))
+  if (x.size() > 0 && x.isZero(0) && !problem.model().linear())
     report.warnings.emplace_back(
         "all parameters are zero: hidden units are alike there and the rank is lost; start from "
         "random parameters");
@@ -353,7 +354,7 @@ RankReport measure_rank(const CompositeObjective& problem, const ConstVectorRef&
     try_steps(problem, x, residual, at_x->outputs() - residual.r, spectrum, report);
   }
   add_duplicates(problem, options, report);
-  add_warnings(x, spectrum, report);
+  add_warnings(problem, x, spectrum, report);
   return report;
 }
 

@@ -22,7 +22,7 @@ struct LogLogPicture {
   int first_x, last_x;                      ///< decades
   int first_y, last_y;                      ///< decades, lowest first
   double legend_x = 0.05, legend_y = 0.95;  ///< its top left corner, in shares of the frame
-  std::vector<LogLogLine> lines;
+  std::vector<LogLogLine> lines = {};
 
   void write(const std::string& path) const;
 

@@ -23,8 +23,9 @@ constexpr double strongest_cut = 0.25, weakest_cut = 0.5, growth = 4;
 // Eisenstat, Walker: choice 2. Below the least tolerance conjugate gradients only collect rounding.
 constexpr double forcing_factor = 0.9, least_tolerance = 1e-8;
 
-// Entries of M are at least this share of the largest one: the square root of eps.
-constexpr double least_metric = 1.5e-8;
+// Entries of M are at least this share of the largest one, so that parameters without effect do
+// not divide by zero.
+constexpr double least_metric = 1e-14;
 
 // A decrease of the value below this cannot be told from its rounding.
 double rounding(const NewtonState& state) { return 16 * eps * std::abs(state.value); }
@@ -35,8 +36,8 @@ Vector positive(const Vector& diagonal) {
   return diagonal.cwiseMax(least_metric * largest);
 }
 
-// |M^-1 g|_M: the length of the first direction. No square underflows.
-double first_length(const Vector& gradient, const Vector& metric) {
+// |g| in the norm of M^-1, which is |M^-1 g|_M. No square underflows.
+double dual_norm(const Vector& gradient, const Vector& metric) {
   return gradient.cwiseQuotient(metric.cwiseSqrt()).stableNorm();
 }
 
@@ -173,7 +174,7 @@ StepRecord Newton::advance(const Objective& problem, NewtonState& state, Context
   if (state.gradient.isZero(0)) return halted(state, zero_gradient_reason(), 0);
   const Curvature curvature = curvature_at(problem, state);
   if (state.radius == 0)
-    state.radius = options_.initial_radius * first_length(state.gradient, state.metric);
+    state.radius = options_.initial_radius * dual_norm(state.gradient, state.metric);
   const auto minimize = [&](double radius) {
     return detail::minimize({*curvature.hessian, state.gradient, state.metric, radius},
                             tolerance(state), options_.products);
@@ -188,7 +189,8 @@ StepRecord Newton::advance(const Objective& problem, NewtonState& state, Context
   state.radius = next_radius(state, trial);
   double distance = 0;
   if (trial.accepted) {
-    state.reduction = trial.point.gradient.stableNorm() / state.gradient.stableNorm();
+    state.reduction =
+        dual_norm(trial.point.gradient, state.metric) / dual_norm(state.gradient, state.metric);
     distance = move_to(state, std::move(trial.point));
   }
   StepRecord record = record_at(state);

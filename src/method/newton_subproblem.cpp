@@ -18,12 +18,13 @@ double distance_to_boundary(double dd, double dp, double pp, double radius) {
 
 // Conn, Gould, Toint: Trust-region methods (2000), algorithm 7.5.1, in its symbols but for d.
 //
-// Everything is computed for g / s and H / s, s the largest entry of g: the step is the same, and
-// no square underflows where the objective is as small as 1e-300.
+// Everything is computed for g / s, H / s and M / m with s and m the largest entries of g and M:
+// the step is the same, and no square underflows where the objective is as small as 1e-300.
 NewtonStep minimize(const NewtonModel& model, double tolerance, std::int64_t most_products) {
   const double s = model.gradient.cwiseAbs().maxCoeff();
-  const Vector metric = model.metric / s;
-  const double radius = model.radius / std::sqrt(s);
+  const double m = model.metric.maxCoeff();
+  const Vector metric = model.metric / m;
+  const double radius = model.radius / std::sqrt(m);
   Vector r = model.gradient / s;
   Vector p = -r.cwiseQuotient(metric), hp(r.size());
   NewtonStep step;
@@ -57,7 +58,7 @@ NewtonStep minimize(const NewtonModel& model, double tolerance, std::int64_t mos
     p = beta * p - r.cwiseQuotient(metric);
   }
   step.decrease *= s;
-  step.length = std::sqrt(dd) * std::sqrt(s);
+  step.length = std::sqrt(dd) * std::sqrt(m);
   return step;
 }
 

@@ -39,7 +39,7 @@ namespace thalweg {
 struct NewtonState final : FirstOrderState {
   Vector metric;         ///< M, (n), positive; empty before the first step
   double radius = 0;     ///< Delta of the next trial; 0 before the first step
-  double reduction = 1;  ///< |g(x)| over the gradient norm before the last accepted step
+  double reduction = 1;  ///< |g| over its norm before the last kept step, in the norm of M^-1
 
   void visit(StateVisitor& visitor) override {
     FirstOrderState::visit(visitor);

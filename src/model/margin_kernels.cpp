@@ -21,14 +21,19 @@ constexpr Index chunk = 128, lanes = 8;
 
 }  // namespace
 
-THALWEG_VECTOR_CLONES double logistic_sum(const double* y, const double* sign, double* g,
-                                          Index count) {
+THALWEG_VECTOR_CLONES double logistic_sum(const double* y, const int* labels, const Index* batch,
+                                          double* g, Index count) {
   double sum = 0, losses[chunk];
+  int chosen[chunk];
   for (Index first = 0; first < count; first += chunk) {
     const Index size = std::min(chunk, count - first);
+    if (batch != nullptr)
+      for (Index k = 0; k < size; ++k) chosen[k] = labels[batch[first + k]];
+    else
+      std::copy_n(labels + first, size, chosen);
 #pragma GCC ivdep
     for (Index k = 0; k < size; ++k) {
-      const double s = sign[first + k], margin = s * y[first + k];
+      const double s = chosen[k] == 1 ? 1.0 : -1.0, margin = s * y[first + k];
       const double e = ::exp(-std::fabs(margin));  // never overflows
       losses[k] = (margin < 0 ? -margin : 0.0) + ::log1p(e);
       g[first + k] = -s * (margin < 0 ? 1.0 : e) / (1.0 + e);

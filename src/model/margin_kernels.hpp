@@ -5,8 +5,9 @@
 
 namespace thalweg::kernels {
 
-/// Of the margins m = sign * y, sign 1 or -1: returns the sum of ln(1 + e^-m) and writes its
-/// gradient g in y; g may be y.
-double logistic_sum(const double* y, const double* sign, double* g, Index count);
+/// Of the margins m = s * y, s = 1 for label 1 and -1 else: returns the sum of ln(1 + e^-m) and
+/// writes its gradient g in y; g may be y. Entry k has label labels[k], or labels[batch[k]] unless
+/// batch is null.
+double logistic_sum(const double* y, const int* labels, const Index* batch, double* g, Index count);
 
 }  // namespace thalweg::kernels

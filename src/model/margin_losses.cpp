@@ -64,24 +64,10 @@ double log_soft_plus(double z) {
   return z < linear ? z : std::log(soft_plus(z));
 }
 
-// Sum of the logistic losses of `count` samples; writes its gradient unless gy is null.
+// Sum of the cross-entropies of `count` samples with outputs y, and its gradient.
 template <class LabelOf>
-double logistic_sum(const double* y, Index count, LabelOf label_of, double* gy) {
-  constexpr Index chunk = 256;
-  double signs[chunk], unused[chunk], sum = 0;
-  for (Index first = 0; first < count; first += chunk) {
-    const Index size = std::min(chunk, count - first);
-    for (Index k = 0; k < size; ++k) signs[k] = label_of(first + k) == 1 ? 1 : -1;
-    sum += kernels::logistic_sum(y + first, signs, gy != nullptr ? gy + first : unused, size);
-  }
-  return sum;
-}
-
-// Sum of the losses of `count` samples with outputs y, and its gradient.
-template <class LabelOf>
-double sum_and_gradient(const ConstVectorRef& y, Index count, LabelOf label_of, int classes,
-                        VectorRef gy) {
-  if (classes == 2) return logistic_sum(y.data(), count, label_of, gy.data());
+double softmax_sum(const ConstVectorRef& y, Index count, LabelOf label_of, int classes,
+                   VectorRef gy) {
   double sum = 0;
   const ConstMatrixMap z(y.data(), count, classes);
   const Softmax softmax(z);
@@ -115,8 +101,8 @@ double CrossEntropyLoss::value(const ConstVectorRef& y) const {
   const Index n = sample_count();
   double sum = 0;
   if (classes() == 2) {
-    sum = logistic_sum(
-        y.data(), n, [this](Index i) { return label(i); }, nullptr);
+    Vector unused(n);
+    sum = kernels::logistic_sum(y.data(), labels().data(), nullptr, unused.data(), n);
   } else {
     const ConstMatrixMap z(y.data(), n, classes());
     const Softmax softmax(z);
@@ -136,14 +122,20 @@ double CrossEntropyLoss::log_value(const ConstVectorRef& y) const {
 
 void CrossEntropyLoss::gradient(const ConstVectorRef& y, VectorRef gy) const {
   const Index n = sample_count();
-  sum_and_gradient(
-      y, n, [this](Index i) { return label(i); }, classes(), gy);
+  if (classes() == 2)
+    kernels::logistic_sum(y.data(), labels().data(), nullptr, gy.data(), n);
+  else
+    softmax_sum(
+        y, n, [this](Index i) { return label(i); }, classes(), gy);
   gy /= static_cast<double>(n);
 }
 
 double CrossEntropyLoss::batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const {
+  const auto count = static_cast<Index>(batch.size());
+  if (classes() == 2)
+    return kernels::logistic_sum(y.data(), labels().data(), batch.data(), gy.data(), count);
   const auto label_of = [&](Index k) { return label(batch[static_cast<std::size_t>(k)]); };
-  return sum_and_gradient(y, static_cast<Index>(batch.size()), label_of, classes(), gy);
+  return softmax_sum(y, count, label_of, classes(), gy);
 }
 
 double CrossEntropyLoss::curvature_bound() const { return classes() == 2 ? 0.25 : 0.5; }

@@ -21,4 +21,11 @@ void row_products(const double* rows, Index stride, Index count, const double* w
 double add_weighted_rows(const double* rows, Index stride, Index count, const double* u,
                          Index width, double* sums);
 
+/// Asks for the cache line at `address`.
+inline void prefetch([[maybe_unused]] const double* address) {
+#ifdef __GNUC__
+  __builtin_prefetch(address, 0, 2);
+#endif
+}
+
 }  // namespace thalweg::kernels

@@ -53,18 +53,29 @@ class LossBlock {
         gradient_(outputs_.size()) {}
 
   double evaluate(Index first, Index count, const LinearForm& w) {
-    const Index size = count * rows_.outputs_per_sample();
     std::iota(samples_.begin(), samples_.begin() + count, first);
     count_ = count;
     rows_.outputs(first, count, w, outputs());
-    return loss_.batch_sum(Batch(samples_.data(), static_cast<std::size_t>(count)),
-                           outputs_.head(size), gradient_.head(size));
+    if (rows_.outputs_per_sample() > 1) return sum_of(0, count);
+    double sum = 0;
+    for (Index begin = 0; begin < count; begin += LinearRows::piece_rows) {
+      rows_.prefetch(first + count, begin / LinearRows::piece_rows);
+      sum += sum_of(begin, std::min(LinearRows::piece_rows, count - begin));
+    }
+    return sum;
   }
 
   Eigen::Map<Matrix> outputs() { return {outputs_.data(), count_, rows_.outputs_per_sample()}; }
   Eigen::Map<Matrix> gradient() { return {gradient_.data(), count_, rows_.outputs_per_sample()}; }
 
  private:
+  // Of the losses of some samples of the block: of one output each, or all of them.
+  double sum_of(Index begin, Index count) {
+    const Index size = count * rows_.outputs_per_sample();
+    return loss_.batch_sum(Batch(samples_.data() + begin, static_cast<std::size_t>(count)),
+                           outputs_.segment(begin, size), gradient_.segment(begin, size));
+  }
+
   const LinearRows& rows_;
   const OutputLoss& loss_;
   std::vector<Index> samples_;

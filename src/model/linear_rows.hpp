@@ -54,6 +54,10 @@ class LinearRows {
   virtual void outputs(Index first, Index count, const LinearForm& w, MatrixRef z) const = 0;
   virtual void add_adjoint(Index first, Index count, const ConstMatrixRef& u,
                            LinearForm& sums) const = 0;
+  /// Asks the memory for part `piece` of the rows from `first` on, while the losses of `piece_rows`
+  /// earlier rows are computed. A hint.
+  virtual void prefetch(Index /*first*/, Index /*piece*/) const {}
+  static constexpr Index piece_rows = 32;
 
   virtual void write_row(Index row, double* inputs) const = 0;  ///< without the constant, (D)
   virtual Vector squared_norms() const = 0;                     ///< without the constant, (N)

@@ -26,14 +26,14 @@ constexpr const char* usage =
     "          seconds to a training error of 10^-D, Levenberg-Marquardt against L-BFGS\n"
     "  logistic --data FILE --c 0.1,1,10 --solvers 0,7\n"
     "          seconds to LIBLINEAR's objective on a sparse table, newton against LIBLINEAR\n"
+    "  margin-pass --rows N --columns D\n"
+    "          the gradient of a linear model against reading its table\n"
     "Without --json one line per number. Times are medians of repeats, in seconds.\n";
 
 const std::map<std::string, bench::Json (*)(const std::map<std::string, std::string>&)> cases = {
-    {"step", bench::step},
-    {"normal", bench::normal},
-    {"csv", bench::csv},
-    {"teacher", bench::teacher},
-    {"logistic", bench::logistic}};
+    {"step", bench::step},         {"normal", bench::normal},
+    {"csv", bench::csv},           {"teacher", bench::teacher},
+    {"logistic", bench::logistic}, {"margin-pass", bench::margin_pass}};
 
 struct CommandLine {
   std::string name;
@@ -85,7 +85,7 @@ void run(CommandLine line) {
   const auto chosen = cases.find(line.name);
   if (chosen == cases.end())
     throw UsageError(line.name.empty() ? "no case given" : "unknown case '" + line.name + "'",
-                     "use step, normal, csv, teacher or logistic");
+                     "use step, normal, csv, teacher, logistic or margin-pass");
   if (const auto found = line.options.find("threads"); found != line.options.end()) {
     const bench::Options threads({{"threads", found->second}}, {});
     set_threads(static_cast<int>(threads.number("threads")));

@@ -11,19 +11,32 @@ namespace {
 
 constexpr Index chunk = 128, lanes = 8;
 
-// In an order that fills registers. `values` has a multiple of `lanes` entries.
-[[gnu::always_inline]] inline double sum_of(const double* values, Index count) {
-  double sum[lanes] = {};
+// The sum of ln(1 + e_k) over `count` numbers 0 <= e_k <= 1, a multiple of `lanes` and at most
+// `chunk`: the logarithm of products of 1 + e_k, kept as p = product - 1, which loses no digits of
+// small e_k.
+[[gnu::always_inline]] inline double sum_of_log1p(const double* e, Index count) {
+  double p[lanes] = {}, sum = 0;
   for (Index k = 0; k < count; k += lanes)
-    for (Index lane = 0; lane < lanes; ++lane) sum[lane] += values[k + lane];
-  return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+    for (Index lane = 0; lane < lanes; ++lane) p[lane] += e[k + lane] * (1.0 + p[lane]);
+  for (Index lane = 0; lane < lanes; ++lane) p[lane] = ::log1p(p[lane]);
+  for (Index lane = 0; lane < lanes; ++lane) sum += p[lane];
+  return sum;
+}
+
+[[gnu::always_inline]] inline double sum_of(const double* values, Index count) {
+  double partial[lanes] = {}, sum = 0;
+  for (Index k = 0; k < count; k += lanes)
+    for (Index lane = 0; lane < lanes; ++lane) partial[lane] += values[k + lane];
+  for (Index lane = 0; lane < lanes; ++lane) sum += partial[lane];
+  return sum;
 }
 
 }  // namespace
 
 THALWEG_VECTOR_CLONES double logistic_sum(const double* y, const int* labels, const Index* batch,
                                           double* g, Index count) {
-  double sum = 0, losses[chunk];
+  // ln(1 + e^-m) = max(0, -m) + ln(1 + e^-|m|)
+  double sum = 0, positive[chunk], e[chunk];
   int chosen[chunk];
   for (Index first = 0; first < count; first += chunk) {
     const Index size = std::min(chunk, count - first);
@@ -34,13 +47,14 @@ THALWEG_VECTOR_CLONES double logistic_sum(const double* y, const int* labels, co
 #pragma GCC ivdep
     for (Index k = 0; k < size; ++k) {
       const double s = chosen[k] == 1 ? 1.0 : -1.0, margin = s * y[first + k];
-      const double e = ::exp(-std::fabs(margin));  // never overflows
-      losses[k] = (margin < 0 ? -margin : 0.0) + ::log1p(e);
-      g[first + k] = -s * (margin < 0 ? 1.0 : e) / (1.0 + e);
+      e[k] = ::exp(-std::fabs(margin));
+      positive[k] = margin < 0 ? -margin : 0.0;
+      g[first + k] = -s * (margin < 0 ? 1.0 : e[k]) / (1.0 + e[k]);
     }
     const Index whole = (size + lanes - 1) / lanes * lanes;
-    std::fill(losses + size, losses + whole, 0.0);
-    sum += sum_of(losses, whole);
+    std::fill(e + size, e + whole, 0.0);
+    std::fill(positive + size, positive + whole, 0.0);
+    sum += sum_of(positive, whole) + sum_of_log1p(e, whole);
   }
   return sum;
 }

@@ -124,7 +124,8 @@ void search(const MarginRows& margins, const SeparabilityOptions& options,
   }
   if (evidence.contradiction.empty()) averaging.run(most_passes, options.relative_gap, left);
 
-  report.margin_upper = std::min(trivial_bound, evidence.upper);
+  if (evidence.dual.size() > 0)
+    report.margin_upper = std::min(trivial_bound, margins.combine(evidence.dual).norm());
   judge_separator(margins, evidence, report);
   if (report.verdict != Separable::yes) judge_contradiction(margins, evidence, report);
   report.margin_upper = std::max(report.margin_upper, report.margin_lower);  // rounding of the last
@@ -138,12 +139,12 @@ void search(const MarginRows& margins, const SeparabilityOptions& options,
 
 void measure_into(const MarginRows& margins, const SeparabilityOptions& options,
                   SeparabilityReport& report) {
-  report.row_norm = margins.row_norm();
   report.margin_upper = trivial_bound;
   if (!margins.finite()) {
     report.tried = "nothing: the rows are not finite";
     return;
   }
+  report.row_norm = margins.row_norm();
   if (margins.row_norm() == 0) {  // every margin of every parameters is zero
     report.verdict = Separable::no;
     report.margin_upper = 0;

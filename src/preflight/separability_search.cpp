@@ -12,11 +12,18 @@ void Evidence::offer_separator(const Vector& u, double smallest_margin_of_u) {
   separator = u / length;
 }
 
+void Evidence::offer_dual(const Vector& c, double norm_of_c) {
+  if (!(norm_of_c < upper)) return;
+  upper = norm_of_c;
+  dual = c;
+}
+
 DualAveraging::DualAveraging(const MarginRows& margins, Evidence& evidence)
     : margins_(margins),
       evidence_(evidence),
       w_(Vector::Zero(margins.dimension())),
-      momentum_(Vector::Zero(margins.dimension())) {}
+      momentum_(Vector::Zero(margins.dimension())),
+      combination_(Vector::Zero(margins.entries())) {}
 
 double DualAveraging::run(int passes, double relative_gap, double max_flops) {
   double flops = 0;
@@ -33,11 +40,14 @@ void DualAveraging::pass() {
   const double theta = margins_.loss().classes() == 2 ? 1 : 0.5;
   const Vector y = margins_.outputs(w_);
   evidence_.offer_separator(w_, margins_.loss().smallest_margins(y).minCoeff());
-  Vector minus_q(margins_.entries());
-  margins_.loss().log_exponential(y, minus_q);
-  const Vector a = -margins_.combine(minus_q);
-  momentum_ = passes_ / (passes_ + 1) * (momentum_ + a);
-  if (passes_ > 0) evidence_.upper = std::min(evidence_.upper, 2 * momentum_.norm() / passes_);
+  Vector q(margins_.entries());
+  margins_.loss().log_exponential(y, q);
+  q = -q;  // the gradient is -J' q
+  const Vector a = margins_.combine(q);
+  const double share = passes_ / (passes_ + 1);
+  momentum_ = share * (momentum_ + a);
+  combination_ = share * (combination_ + q);
+  if (passes_ > 0) evidence_.offer_dual(2 / passes_ * combination_, 2 / passes_ * momentum_.norm());
   w_ += theta * (momentum_ + a);
   passes_ += 1;
 }
@@ -107,7 +117,7 @@ void WorkingSetSearch::measure_bounds(const Vector& margins) {
   for (const Index point : solver_.support())
     entries.push_back(entries_[static_cast<std::size_t>(point)]);
   const Vector c = margins_.output_weights(entries, solver_.weights());
-  evidence_.upper = std::min(evidence_.upper, margins_.combine(c).norm());
+  evidence_.offer_dual(c, margins_.combine(c).norm());
   product_flops_ += margins_.product_flops();
 }
 

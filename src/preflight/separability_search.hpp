@@ -16,11 +16,13 @@ namespace thalweg::separability {
 struct Evidence {
   double lower = -std::numeric_limits<double>::infinity();  ///< smallest margin of separator
   Vector separator;                                         ///< unit, (n); empty: none yet
-  double upper = std::numeric_limits<double>::infinity();   ///< |sum p_i m_i|
+  double upper = std::numeric_limits<double>::infinity();   ///< |J' dual| / R
+  Vector dual;  ///< a combination in the simplex by output weights, (m); empty: none yet
   std::vector<Index> contradiction;  ///< margins whose rows combine to zero; empty: none found
   Vector weights;                    ///< of `contradiction`, in the simplex
 
   void offer_separator(const Vector& u, double smallest_margin_of_u);
+  void offer_dual(const Vector& c, double norm_of_c);
   bool meet(double relative_gap) const { return lower > 0 && upper <= lower * (1 + relative_gap); }
 };
 
@@ -31,7 +33,8 @@ struct Evidence {
 ///     h_t = t / (t + 1) (h_{t-1} + a_t),   w_{t+1} = w_t + theta (h_t + a_t)
 ///
 /// 2 h_t / t is the average of the a_j with weights j, a combination in the simplex: its norm is
-/// the upper bound. The margins of w_t give the lower one.
+/// the upper bound. The margins of w_t give the lower one. c_t, the combination itself, follows the
+/// recursion of h_t with q_t in place of a_t.
 class DualAveraging {
  public:
   DualAveraging(const MarginRows& margins, Evidence& evidence);
@@ -47,6 +50,7 @@ class DualAveraging {
   Evidence& evidence_;
   double passes_ = 0;
   Vector w_, momentum_;  // w_t and h_t, (n)
+  Vector combination_;   // c_t, (m): h_t = J' c_t / R
 };
 
 /// The exact search: the point of least norm in the hull of a working set of margin rows; after

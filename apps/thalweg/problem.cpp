@@ -23,6 +23,9 @@ std::string hash_of(const std::string& bytes) {
 }
 
 std::string describe_table(const Table& table) {
+  if (table.is_sparse())
+    return fmt::format("{}: {} rows, {} columns, {} numbers, LIBSVM text", table.source,
+                       table.rows(), table.column_count(), table.sparse.nonZeros());
   const std::string delimiter = table.delimiter == '\t' ? "tab" : std::string(1, table.delimiter);
   return fmt::format(
       "{}: {} rows, {} columns, {}, delimiter {}", table.source, table.rows(), table.columns.size(),

@@ -26,7 +26,6 @@ const char* const hash_key = "data";
 
 constexpr double checkpoint_seconds = 0.5;  // the promise is a second; leave room for a long step
 constexpr Index most_solution_numbers = 1000;
-constexpr double overfit_gap = 0.05;  // of R2 or accuracy between training and validation rows
 
 // ---- measuring
 
@@ -166,19 +165,6 @@ void add_metrics(report::OutcomeSection& section, const Problem& problem, const 
   section.test = metrics_on(problem, problem.dataset->test, x);
 }
 
-std::vector<std::string> advice(const report::OutcomeSection& outcome) {
-  std::vector<std::string> lines;
-  if (!outcome.reason.advice.empty()) lines.push_back(outcome.reason.advice);
-  if (!outcome.train || !outcome.validation) return lines;
-  const auto score = [](const Metrics& m) { return m.r2 ? m.r2 : m.accuracy; };
-  const auto on_train = score(*outcome.train), held_back = score(*outcome.validation);
-  if (on_train && held_back && *on_train - *held_back > overfit_gap)
-    lines.push_back(
-        fmt::format("{:.2f} gap between train and validation: more rows, or a smaller --model",
-                    *on_train - *held_back));
-  return lines;
-}
-
 void write_report_files(const RunFolder& folder, const report::Record& record) {
   write_file_atomically(folder.report_text(), report::to_text(record));
   write_file_atomically(folder.report_json(), report::to_json(record));
@@ -199,10 +185,10 @@ int conclude(const Console& console, const RunFolder& folder, Session& session,
   record.outcome = outcome_of(*session.problem.objective, result);
   add_metrics(*record.outcome, session.problem, result.best);
   record.phases = phases_of(result, *record.plan);
-  record.certificates = thalweg::certify(*session.problem.objective, result, record,
+  record.certificates = thalweg::certify(*session.problem.objective, session.start, result, record,
                                          session.settings.goal, session.settings.gradient_tolerance,
                                          static_cast<bool>(session.problem.validation));
-  record.advice = advice(*record.outcome);
+  record.advice = advice_of(record);
   if (session.settings.data.empty() && result.best.size() <= most_solution_numbers) {
     record.solution = report::SolutionSection{.parameters = result.best, .digits = {}};
     if (session.problem.nist) record.solution->digits = session.problem.nist->digits(result.best);
@@ -262,6 +248,9 @@ Session restore_session(const RunFolder& folder, const RunOrigin& origin,
     throw DataError("the data changed since the run began", path,
                     "restore the file, or train again");
   session.problem = table_problem(settings, session.source);
+  // The file of --init may be gone; the seeded start is known again.
+  Vector start = start_parameters(session.problem, settings);
+  if (start.norm() == session.record.preflight->start_norm) session.start = std::move(start);
   return session;
 }
 

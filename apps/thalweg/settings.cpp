@@ -254,6 +254,7 @@ Settings read_settings(const Words& given) {
   settings.dataset.seed = settings.seed;
   settings.threads = static_cast<int>(words.integer("threads", 1, most_threads).value_or(0));
   settings.memory_limit = words.bytes("memory-limit");
+  settings.dataset.memory_limit = settings.memory_limit.value_or(default_memory_limit());
   settings.out = words.text("out", settings.out.string());
   settings.out_given = words.given("out");
   settings.force = words.flag("force");

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "thalweg/certify/certificate.hpp"
 #include "thalweg/linalg/blas.hpp"
@@ -32,6 +33,22 @@ double tangent_kernel_drift(const OutputModel& model, const ConstVectorRef& x0,
   const Matrix before = tangent_kernel(*model.linearize(x0), samples);
   const Matrix after = tangent_kernel(*model.linearize(x), samples);
   return (after - before).norm() / before.norm();
+}
+
+Certificate judge_tangent_kernel(const OutputModel& model, const ConstVectorRef& x0,
+                                 const ConstVectorRef& x, double bound) {
+  Certificate certificate;
+  certificate.claim = "tangent-kernel";
+  certificate.bound = bound;
+  const double drift = tangent_kernel_drift(model, x0, x);
+  certificate.assumptions.push_back({"the tangent kernel is finite, and not zero at the start",
+                                     {},
+                                     std::isfinite(drift) ? Status::pass : Status::fail});
+  if (!std::isfinite(drift)) return certificate;
+  certificate.confidence = 1;
+  certificate.measured = drift;
+  certificate.verdict = drift <= bound ? Verdict::holds : Verdict::refuted;
+  return certificate;
 }
 
 }  // namespace thalweg

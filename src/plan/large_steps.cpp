@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "thalweg/core/error.hpp"
@@ -83,6 +84,25 @@ Assumption margin_assumption(const SeparableRows& rows) {
   return {"separable, margin at least", rows.margin, Status::pass};
 }
 
+// Theorem 6 is about two layers that are wide enough for their tangent kernel to stay: what it asks
+// for, beside what is there.
+void assume_tangent_regime(const ProblemSize& size, const SeparableRows& rows, double eta,
+                           double steps, Forecast& forecast) {
+  constexpr double failure_probability = 0.1;
+  auto& assumptions = forecast.assumptions;
+  assumptions.push_back(
+      {"tangent rows separable at the start, margin at least", rows.margin, Status::pass});
+  assumptions.push_back({"two layers", count(static_cast<Index>(size.hidden.size()) + 1),
+                         size.hidden.size() == 1 ? Status::pass : Status::fail});
+  const double needed = ln_tangent_width(rows, eta, steps, failure_probability);
+  const double width = count(*std::min_element(size.hidden.begin(), size.hidden.end()));
+  assumptions.push_back({fmt::format("width of the tangent-kernel theorem: at least 1e{:.0f}",
+                                     std::ceil(needed / std::log(10.0))),
+                         width, std::log(width) >= needed ? Status::pass : Status::fail});
+  assumptions.push_back(
+      {"the tangent kernel stays (its drift is measured after the run)", {}, Status::unknown});
+}
+
 void forecast_constant_step(const ProblemSize& size, const Preflight& preflight, const Plan& plan,
                             Forecast& forecast) {
   const double eta = stepsize_of(plan.options), steps = count(plan.max_steps);
@@ -92,6 +112,7 @@ void forecast_constant_step(const ProblemSize& size, const Preflight& preflight,
                            critical->stepsize,
                            eta < critical->stepsize ? Status::pass : Status::fail});
   const auto rows = separable_rows(size, preflight);
+  if (rows && !size.hidden.empty()) assume_tangent_regime(size, *rows, eta, steps, forecast);
   if (!rows || !size.linear) return;
   assumptions.push_back(margin_assumption(*rows));
   const double needed = 120 * std::max(std::exp(1.0), count(size.samples)) * burn_in(*rows);

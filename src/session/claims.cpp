@@ -60,9 +60,9 @@ std::vector<Certificate> measure_claims(const Claims& claims, const Objective& o
   return certificates;
 }
 
-std::vector<Certificate> certify(const CompositeObjective& problem, const Result& result,
-                                 const report::Record& record, const Goal& goal,
-                                 std::optional<double> eps, bool validated) {
+std::vector<Certificate> certify(const CompositeObjective& problem, const Vector& start,
+                                 const Result& result, const report::Record& record,
+                                 const Goal& goal, std::optional<double> eps, bool validated) {
   if (validated && chosen_by_validation(result)) return {};
   auto certificates = measure_claims(claims_of(record, problem, goal, eps), problem, result.best);
   const bool predicted = std::any_of(result.trace.begin(), result.trace.end(),
@@ -75,6 +75,8 @@ std::vector<Certificate> certify(const CompositeObjective& problem, const Result
     certificates.push_back(judge_loss_bound(result.trace, bound_at_end(record, result)));
   else if (record.forecast->claims_rate || predicted)
     certificates.push_back(judge_rate(result.trace));
+  if (record.plan->method == "large-step" && !problem.model().linear() && start.size() > 0)
+    certificates.push_back(judge_tangent_kernel(problem.model(), start, result.best));
   return certificates;
 }
 

@@ -107,10 +107,10 @@ Solved solve(const CompositeObjective& problem, const ConstVectorRef& x0, const 
 
   record.outcome = outcome_of(problem, result);
   record.phases = phases_of(result, *record.plan);
-  record.certificates = certify(problem, result, record, goal, std::nullopt, validated);
+  record.certificates = certify(problem, x0, result, record, goal, std::nullopt, validated);
   if (result.best.size() <= most_solution_numbers)
     record.solution = report::SolutionSection{.parameters = result.best, .digits = std::nullopt};
-  if (!result.reason.advice.empty()) record.advice.push_back(result.reason.advice);
+  record.advice = advice_of(record);
   return solved;
 }
 

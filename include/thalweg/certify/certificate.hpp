@@ -16,7 +16,7 @@ enum class Verdict { holds, refuted, undecided };
 const char* to_string(Verdict verdict);
 
 struct Certificate {
-  std::string claim;  ///< global-minimum, first-order, rate, separates
+  std::string claim;  ///< global-minimum, first-order, rate, separates, tangent-kernel
   Verdict verdict = Verdict::undecided;
   std::optional<double> measured, bound;
   std::optional<double> confidence;      ///< 1 for deterministic measurements
@@ -49,5 +49,9 @@ Certificate certify_separates(const CompositeObjective& problem, const ConstVect
 /// evenly: 0 where the model is linear in its parameters; small in the tangent-kernel regime.
 double tangent_kernel_drift(const OutputModel& model, const ConstVectorRef& x0,
                             const ConstVectorRef& x, Index samples = 256);
+/// Claim "tangent-kernel": measured is that drift; holds when <= bound, so that the run may be
+/// looked at as one of the linearized model. No method promises it: theorems about networks ask.
+Certificate judge_tangent_kernel(const OutputModel& model, const ConstVectorRef& x0,
+                                 const ConstVectorRef& x, double bound = 0.1);
 
 }  // namespace thalweg

@@ -70,10 +70,15 @@ Claims claims_of(const report::Record& record, const Objective& objective, const
 std::vector<Certificate> measure_claims(const Claims& claims, const Objective& objective,
                                         const ConstVectorRef& x);
 /// Certificates of a finished run: the claims re-measured at the returned point, and the rate
-/// judged from the trace. A point that validation rows chose on the way claims nothing.
-std::vector<Certificate> certify(const CompositeObjective& problem, const Result& result,
-                                 const report::Record& record, const Goal& goal,
-                                 std::optional<double> eps, bool validated);
+/// judged from the trace. A point that validation rows chose on the way claims nothing. Of a
+/// network trained by large steps the drift of its tangent kernel from `start` on is measured,
+/// where the start is known (not empty).
+std::vector<Certificate> certify(const CompositeObjective& problem, const Vector& start,
+                                 const Result& result, const report::Record& record,
+                                 const Goal& goal, std::optional<double> eps, bool validated);
+
+/// What a user should do next, from the record of a finished run, most important first.
+std::vector<std::string> advice_of(const report::Record& record);
 
 struct SolveOptions {
   std::optional<Subject> subject;  ///< default: counts only

@@ -13,7 +13,8 @@ constexpr double sufficient_decrease =
 
 StopReason cycle_reason(double measured, double threshold) {
   return {Outcome::stalled, "cycle", measured, threshold,
-          "the values repeat themselves or find no new best, as they do with a large stepsize on "
+          "the values repeat themselves or wander without progress, as they do with a large "
+          "stepsize on "
           "data that are not separable: take eta below 2 / lambda_max of the Hessian at the "
           "minimiser, fallback=safe-step, or the method newton"};
 }
@@ -66,8 +67,8 @@ void LargeStep::Options::visit(OptionVisitor& visitor) {
                  "when the values cycle, wander or run away: verified steps from the best point, "
                  "stop, or go on");
   visitor.option("patience", patience,
-                 "at least 0: rising values without a new best for so many steps, and for half the "
-                 "run, count as wandering; 0: they never do");
+                 "at least 0: rising values that do not come 1 % lower for so many steps, and for "
+                 "half the run, count as wandering; 0: they never do");
   visitor.option("watch-every", watch_every,
                  "at least 0: training error and margin are measured every so many steps; 0: so "
                  "that it costs at most 5 % (every step where that is cheap, else every 20th)");
@@ -177,7 +178,7 @@ std::optional<StopReason> LargeStep::trouble(const ValueWatch& watch) const {
   if (watch.steps % 16 != 0) return std::nullopt;
   if (const auto period = watch.period()) return cycle_reason(static_cast<double>(*period), 16);
   if (options_.patience > 0 && watch.wanders(options_.patience))
-    return cycle_reason(static_cast<double>(watch.steps - watch.best_step),
+    return cycle_reason(static_cast<double>(watch.steps - watch.milestone_step),
                         static_cast<double>(options_.patience));
   return std::nullopt;
 }
@@ -203,10 +204,9 @@ StepRecord LargeStep::describe(const Objective& problem, const LargeStepState& s
 
 void LargeStep::rebuild(const Objective& problem, LargeStepState& state, Context&) const {
   const Index n = state.x.size();
-  const ValueWatch& watch = state.watch;
-  require_whole(state.gradient.size() == n && state.best.size() == n &&
-                    watch.recent.size() == ValueWatch::window && watch.steps >= 0 &&
-                    state.ramp.stage >= 0 && state.ramp.stage <= options_.stages,
+  require_whole(state.gradient.size() == n && state.best.size() == n && state.watch.is_whole() &&
+                    state.ramp.is_whole(ramp()) && state.safe_stepsize >= 0 &&
+                    state.safe_stepsize <= options_.eta,
                 name());
   state.margins = MarginWatch(problem);
 }

@@ -1,6 +1,7 @@
 #include "thalweg/method/large_step_adaptive.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "first_order.hpp"
 #include "thalweg/method/large_step_theory.hpp"
@@ -88,11 +89,20 @@ double LargeStepAdaptive::stepsize(const LargeStepAdaptiveState& state) const {
   return norm > 0 ? automatic_stepsize / (norm * norm) : 1;
 }
 
+void LargeStepAdaptive::prepare(const CompositeObjective& problem,
+                                LargeStepAdaptiveState& state) const {
+  margin_loss(problem, name());
+  state.rows = problem.model().linearize(state.x);
+  state.margins = MarginWatch(problem);
+  state.output_gradient.resize(problem.output_count());
+  state.gradient.resize(problem.dimension());
+}
+
 void LargeStepAdaptive::start(const CompositeObjective& problem, LargeStepAdaptiveState& state,
-                              Context& context) const {
-  state.last = state.average = state.x;
+                              Context&) const {
+  prepare(problem, state);
   state.from_zero = state.x.isZero(0);
-  rebuild(problem, state, context);
+  state.last = state.average = state.x;
   state.last_outputs = state.average_outputs = state.rows->outputs();
   choose_point(margin_loss(problem, name()), state);
 }
@@ -100,16 +110,12 @@ void LargeStepAdaptive::start(const CompositeObjective& problem, LargeStepAdapti
 void LargeStepAdaptive::rebuild(const CompositeObjective& problem, LargeStepAdaptiveState& state,
                                 Context&) const {
   const Index n = problem.dimension(), m = problem.output_count();
-  margin_loss(problem, name());
-  const bool restored = state.last_outputs.size() > 0;
-  require_whole(
-      state.last.size() == n && state.average.size() == n &&
-          (!restored || (state.last_outputs.size() == m && state.average_outputs.size() == m)),
-      name());
-  state.rows = problem.model().linearize(state.x);
-  state.margins = MarginWatch(problem);
-  state.output_gradient.resize(m);
-  state.gradient.resize(n);
+  require_whole(state.x.size() == n && state.last.size() == n && state.average.size() == n &&
+                    state.last_outputs.size() == m && state.average_outputs.size() == m &&
+                    state.steps >= 0 && state.steps < std::numeric_limits<std::int64_t>::max(),
+                name());
+  prepare(problem, state);
+  choose_point(margin_loss(problem, name()), state);
 }
 
 StepRecord LargeStepAdaptive::advance(const CompositeObjective& problem,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "first_order.hpp"
 #include "thalweg/model/linear_model.hpp"
@@ -18,7 +19,7 @@ bool rises(double from, double to) { return to > from * (1 + 1e-13) + smallest_v
 void ValueWatch::begin(double value, double eta) {
   *this = ValueWatch();
   recent = Vector::Zero(window);
-  recent[0] = last = best = value;
+  recent[0] = last = best = milestone = value;
   if (value <= 1 / eta) transition_step = 0;
 }
 
@@ -31,12 +32,16 @@ void ValueWatch::note(double value, double eta) {
     best = value;
     best_step = steps;
   }
+  if (value < milestone - 0.01 * std::abs(milestone)) {
+    milestone = value;
+    milestone_step = steps;
+  }
   recent[steps % window] = last = value;
 }
 
 std::optional<Index> ValueWatch::period() const {
   constexpr Index longest = 16;
-  if (steps - best_step < window) return std::nullopt;
+  if (steps - milestone_step < window) return std::nullopt;
   const double largest = recent.maxCoeff(), range = largest - recent.minCoeff();
   if (!(range > 1e-6 * std::abs(largest))) return std::nullopt;
   // Age 0 is the value of this step.
@@ -51,7 +56,8 @@ std::optional<Index> ValueWatch::period() const {
 }
 
 bool ValueWatch::wanders(std::int64_t patience) const {
-  return steps - best_step >= std::max(patience, steps / 2) && steps - last_increase_step < window;
+  return steps - milestone_step >= std::max(patience, steps / 2) &&
+         steps - last_increase_step < window;
 }
 
 void ValueWatch::describe(StepRecord& record) const {
@@ -67,7 +73,16 @@ void ValueWatch::visit(StateVisitor& visitor) {
   visitor.field("last_value", last);
   visitor.field("best_value", best);
   visitor.field("best_step", best_step);
+  visitor.field("milestone", milestone);
+  visitor.field("milestone_step", milestone_step);
   visitor.field("recent_values", recent);
+}
+
+bool ValueWatch::is_whole() const {
+  const auto is_step = [this](std::int64_t step) { return step >= 0 && step <= steps; };
+  return is_step(0) && steps < std::numeric_limits<std::int64_t>::max() && is_step(best_step) &&
+         is_step(milestone_step) && is_step(last_increase_step) && is_step(doublings) &&
+         (transition_step == -1 || is_step(transition_step)) && recent.size() == window;
 }
 
 double StepsizeRamp::stepsize(const Plan& plan) const {
@@ -85,6 +100,11 @@ void StepsizeRamp::note(double value, const Plan& plan) {
 void StepsizeRamp::visit(StateVisitor& visitor) {
   visitor.field("ramp_stage", stage);
   visitor.field("ramp_steps", steps);
+}
+
+bool StepsizeRamp::is_whole(const Plan& plan) const {
+  return stage >= 0 && stage <= plan.stages && steps >= 0 &&
+         steps < std::numeric_limits<std::int64_t>::max();
 }
 
 MarginWatch::MarginWatch(const Objective& problem) {

@@ -102,10 +102,8 @@ StepRecord Sgd::describe(const Objective& problem, const SgdState& state) const 
 
 void Sgd::rebuild(const Objective& problem, SgdState& state, Context&) const {
   finite_sum(problem, name());
-  require_whole(state.gradient.size() == state.x.size() &&
-                    state.watch.recent.size() == ValueWatch::window && state.watch.steps >= 0 &&
-                    state.ramp.stage >= 0 && state.ramp.stage <= options_.stages &&
-                    state.stream_position >= 0,
+  require_whole(state.gradient.size() == state.x.size() && state.watch.is_whole() &&
+                    state.ramp.is_whole(ramp()) && state.stream_position >= 0,
                 name());
   state.margins = MarginWatch(problem);
 }

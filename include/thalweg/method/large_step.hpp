@@ -23,11 +23,10 @@
 //
 // Where the data are not separable an eta above 2 / lambda_max of the Hessian at the minimiser
 // never settles: the iterates cycle or wander (Meng et al., arXiv:2406.05033). Taken for that:
-//   cycle     the last 64 values repeat themselves with a period of at most 16, none a new best;
-//   wander    f still rises, and the best value is `patience` steps old, and as old as half the
-//   run; runaway   f has doubled 16 times in a row, or is no finite number. The gradient of a
-//   logistic
-//             loss is bounded, so that its value can grow by at most a constant per step.
+//   cycle     the last 64 values repeat themselves with a period of at most 16;
+//   wander    f still rises, and has not come 1 % lower for `patience` steps, nor for half the run;
+//   runaway   f has doubled 16 times in a row, or is no finite number: the gradient of a logistic
+//             loss is bounded, so that its value grows by at most a constant per step.
 // safe-step then goes back to the best point and takes steps that are verified to decrease f:
 // eta, eta/2, eta/4, ... until f(x - eta g) <= f(x) - eta |g|^2 / 4.
 #pragma once
@@ -62,8 +61,8 @@ class LargeStep final : public MethodFor<Objective, LargeStepState> {
     std::int64_t stages = 0;         ///< S in 0 .. 30
     std::int64_t stage_steps = 100;  ///< >= 1: the most steps of a stage before the last
     Fallback fallback = Fallback::safe_step;
-    std::int64_t patience =
-        2000;  ///< >= 0 steps without a new best; 0: wandering is not looked for
+    /// Steps without progress, >= 0; 0: wandering is not looked for.
+    std::int64_t patience = 2000;
     /// Training error and margin are measured every so many steps; 0: at every step where that is
     /// cheap (10^4 operations), else at every 20th, which costs at most 5 % of the work.
     std::int64_t watch_every = 0;

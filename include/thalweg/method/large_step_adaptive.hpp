@@ -82,6 +82,7 @@ class LargeStepAdaptive final : public MethodFor<CompositeObjective, LargeStepAd
                Context& context) const override;
 
  private:
+  void prepare(const CompositeObjective& problem, LargeStepAdaptiveState& state) const;
   StepRecord record_of(const CompositeObjective& problem,
                        const LargeStepAdaptiveState& state) const;
   StepRecord stay(const CompositeObjective& problem, const LargeStepAdaptiveState& state) const;

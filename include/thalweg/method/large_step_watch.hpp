@@ -18,6 +18,10 @@ struct ValueWatch {
   std::int64_t doublings = 0;           ///< steps in a row, up to now, that doubled the value
   double last = 0, best = 0;            ///< the value of this step, and the smallest one
   std::int64_t best_step = 0;           ///< the first step of the smallest value
+  /// The last value that was 1 % below the milestone before it, and its step: progress that counts.
+  /// In a chaotic oscillation the best value creeps on for ever.
+  double milestone = 0;
+  std::int64_t milestone_step = 0;
   Vector recent;  ///< the last `window` values, that of step k at k mod window
 
   void begin(double value, double eta);  ///< step 0
@@ -25,9 +29,9 @@ struct ValueWatch {
 
   bool is_best() const { return best_step == steps; }
   /// The period, 2 ... 16, with which the last `window` values repeat themselves to 1e-9 of their
-  /// range, when none of them is a new best and they differ by more than 1e-6 of the largest.
+  /// range, when none of them is a milestone and they differ by more than 1e-6 of the largest.
   std::optional<Index> period() const;
-  /// The best value is `patience` >= 1 steps old and as old as half the run, and f still rises.
+  /// The milestone is `patience` >= 1 steps old and as old as half the run, and f still rises.
   bool wanders(std::int64_t patience) const;
   /// The value has doubled at each of the last 16 steps.
   bool runs_away() const { return doublings >= 16; }
@@ -35,6 +39,8 @@ struct ValueWatch {
   /// Writes transition_step (where reached) and last_increase_step.
   void describe(StepRecord& record) const;
   void visit(StateVisitor& visitor);
+  /// Whether its parts fit each other, after they were read from a file.
+  bool is_whole() const;
 };
 
 /// A ramp of the stepsize over stages s = 0 ... S: eta 4^-(S-s). A stage ends once f is at most
@@ -51,6 +57,7 @@ struct StepsizeRamp {
   double stepsize(const Plan& plan) const;
   void note(double value, const Plan& plan);  ///< after a step with stepsize(plan)
   void visit(StateVisitor& visitor);
+  bool is_whole(const Plan& plan) const;  ///< as ValueWatch::is_whole
 };
 
 /// Training error and margin of a composite objective whose loss is a MarginLoss; of any other

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
 #include "thalweg/core/error.hpp"
 #include "thalweg/core/random.hpp"
@@ -162,6 +163,26 @@ TEST(LargeStepAdaptive, NamesWhatAProblemLacks) {
     } catch (const UsageError& error) {
       EXPECT_NE(error.remedy().find("large-step"), std::string::npos);
     }
+  }
+}
+
+// Checkpoints are files, and files can be forged.
+TEST(LargeStepAdaptive, AForgedStateIsRefused) {
+  const auto problem = positive(unbalanced(3));
+  const std::vector<std::function<void(LargeStepAdaptiveState&)>> changes{
+      [](LargeStepAdaptiveState& s) { s.last.resize(3); },
+      [](LargeStepAdaptiveState& s) { s.average.resize(0); },
+      [](LargeStepAdaptiveState& s) { s.last_outputs.resize(0); },
+      [](LargeStepAdaptiveState& s) { s.average_outputs.resize(5); },
+      [](LargeStepAdaptiveState& s) { s.steps = -1; },
+  };
+  const LargeStepAdaptive method;
+  for (std::size_t k = 0; k < changes.size(); ++k) {
+    Context context;
+    const auto state = method.init(*problem, Vector::Zero(2), context);
+    EXPECT_NO_THROW(method.restore(*problem, *state, context));
+    changes[k](dynamic_cast<LargeStepAdaptiveState&>(*state));
+    EXPECT_THROW(method.restore(*problem, *state, context), DataError) << "change " << k;
   }
 }
 

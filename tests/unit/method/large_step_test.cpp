@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
 #include "thalweg/core/error.hpp"
 #include "thalweg/core/random.hpp"
@@ -239,6 +240,29 @@ TEST(LargeStep, MarginsAreMeasuredAtTheirCadence) {
     // A pass for the gradient and one for the margins; at the start the row norm is a third.
     const int passes = record.iteration == 0 ? 3 : (record.iteration % 7 == 0 ? 2 : 1);
     EXPECT_EQ(record.evaluations, passes) << "step " << record.iteration;
+  }
+}
+
+// Checkpoints are files, and files can be forged.
+TEST(LargeStep, AForgedStateIsRefused) {
+  const auto problem = logistic(random_rows(20, 3, 0.1, 0));
+  const LargeStep method({.eta = 10, .stages = 1});
+  const std::vector<std::function<void(LargeStepState&)>> changes{
+      [](LargeStepState& s) { s.gradient.resize(2); },
+      [](LargeStepState& s) { s.best.resize(0); },
+      [](LargeStepState& s) { s.watch.recent.resize(63); },
+      [](LargeStepState& s) { s.watch.steps = -1; },
+      [](LargeStepState& s) { s.watch.best_step = -200; },
+      [](LargeStepState& s) { s.ramp.stage = 2; },
+      [](LargeStepState& s) { s.safe_stepsize = -1; },
+      [](LargeStepState& s) { s.safe_stepsize = std::nan(""); },
+  };
+  for (std::size_t k = 0; k < changes.size(); ++k) {
+    Context context;
+    const auto state = method.init(*problem, Vector::Zero(3), context);
+    EXPECT_NO_THROW(method.restore(*problem, *state, context));
+    changes[k](dynamic_cast<LargeStepState&>(*state));
+    EXPECT_THROW(method.restore(*problem, *state, context), DataError) << "change " << k;
   }
 }
 

@@ -60,9 +60,26 @@ struct Stepsize {
   std::string because;
 };
 
+// Networks narrower than the theorem asks for have no proved stepsize: one beyond the edge of
+// stability at the start, where the loss of the linearized model has a sharpness of at most the
+// curvature of the loss times sigma_max(J)^2 / N; to be reached in stages.
+constexpr double beyond_the_edge = 8;
+constexpr int network_stages = 2;
+
+std::optional<Stepsize> network_stepsize(const ProblemSize& size, const Preflight& preflight) {
+  if (!preflight.rank || !(preflight.rank->sigma_max > 0)) return std::nullopt;
+  const double curvature = size.classes == 2 ? 0.25 : 0.5;
+  const double sigma = preflight.rank->sigma_max;
+  const double eta = beyond_the_edge * count(size.samples) / (curvature * sigma * sigma);
+  return Stepsize{eta, fmt::format("{:g} / sharpness bound of the linearized network at the start; "
+                                   "no rule is proved at its width",
+                                   beyond_the_edge)};
+}
+
 // A stepsize for `steps` steps of large-step; none where nothing was measured to draw it from.
 std::optional<Stepsize> constant_stepsize(const ProblemSize& size, const Preflight& preflight,
                                           double steps, const std::string& rule) {
+  if (!size.linear && rule.empty()) return network_stepsize(size, preflight);
   const auto rows = separable_rows(size, preflight);
   if (rows && size.ridge > 0)
     return Stepsize{ridge_stepsize(*rows, size.ridge),
@@ -209,6 +226,8 @@ void choose_large_step_options(const ProblemSize& size, const Preflight& preflig
     const auto chosen = constant_stepsize(size, preflight, std::max(1.0, steps), rule);
     if (!chosen) return;
     plan.options["eta"] = fmt::format("{}", chosen->eta);
+    if (!size.linear && rule.empty())
+      plan.options.try_emplace("stages", fmt::format("{}", network_stages));
     plan.decisions.push_back({"eta", fmt::format("{:.4g}", chosen->eta), chosen->because, {}});
   }
   if (plan.method == adaptive_step) {

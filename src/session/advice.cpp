@@ -39,12 +39,13 @@ void advise_on_large_steps(const report::Record& record, std::vector<std::string
         "the tangent kernel moved by {:.0f} %: this run is not in the regime of the theorem about "
         "wide networks, whose bound does not apply",
         100 * *find_claim(record, "tangent-kernel")->measured));
-  if (record.phases && !record.phases->transition_step)
-    lines.emplace_back(
-        "the stable phase was not reached: give more steps, or a smaller eta, or "
-        "large-step-adaptive");
   const bool separable =
       preflight.separability && preflight.separability->verdict == Separable::yes;
+  if (record.phases && !record.phases->transition_step)
+    lines.emplace_back(separable
+                           ? "the stable phase was not reached: give more steps, or a smaller eta"
+                           : "the stable phase was not reached, and where classes overlap there is "
+                             "none: newton finds the minimum");
   if (separable && refuted(record, "separates"))
     lines.emplace_back(
         "the rows are separable, but this point does not separate them yet: more steps");

@@ -35,7 +35,7 @@ void MinimumNormPoint::add(const ConstVectorRef& point) {
   if (point.size() != dimension_)
     throw UsageError("a point of the hull has a wrong number of coordinates");
   if (size_ == points_.cols()) {
-    const Index capacity = std::max<Index>(16, size_ + size_ / 2);
+    const Index capacity = std::max<Index>(4, size_ + size_ / 2);
     points_.conservativeResize(Eigen::NoChange, capacity);
     norms_.conservativeResize(capacity);
   }
@@ -214,7 +214,7 @@ void MinimumNormPoint::recompute_separator() {
 
 void MinimumNormPoint::reserve_active(Index count) {
   if (count <= q_.cols()) return;
-  const Index capacity = std::max<Index>(16, 2 * q_.cols());
+  const Index capacity = std::max<Index>(4, 2 * q_.cols());
   q_.conservativeResize(dimension_, capacity);
   r_.conservativeResize(capacity, capacity);
 }

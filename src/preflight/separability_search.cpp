@@ -57,8 +57,11 @@ namespace {
 // Numbers in the working set: 256 MB.
 constexpr Index most_numbers = Index{1} << 25;
 
-// Margins that may join in one round.
-Index batch_size(Index dimension) { return std::clamp(dimension / 2, Index{32}, Index{512}); }
+// Margins that may join `held` others in one round.
+Index batch_size(Index dimension, Index held) {
+  const Index room = most_numbers / dimension - held;
+  return std::min(std::clamp(dimension / 2, Index{32}, Index{512}), std::max(room, Index{0}));
+}
 
 }  // namespace
 
@@ -72,8 +75,8 @@ void WorkingSetSearch::run(const Vector& start, double relative_gap, double max_
   using Status = linalg::MinimumNormPoint::Status;
   constexpr double share_of_gap = 0.1;  // what the working set may leave of the gap
   const double tolerance = share_of_gap * std::min(relative_gap, 1.0);
-  add_smallest(all_margins(start), std::numeric_limits<double>::max());
-  while (flops() < max_flops && held() * margins_.dimension() < most_numbers) {
+  Index added = add_smallest(all_margins(start), std::numeric_limits<double>::max());
+  while (added > 0 && flops() < max_flops) {
     const Status status = solver_.solve(tolerance, max_flops - flops());
     ++rounds_;
     if (status == Status::origin) {
@@ -85,7 +88,7 @@ void WorkingSetSearch::run(const Vector& start, double relative_gap, double max_
     const Vector margins = all_margins(solver_.separator());
     measure_bounds(margins);
     if (evidence_.meet(relative_gap) || status != Status::optimal) return;
-    if (add_smallest(margins, 1 - tolerance) == 0) return;
+    added = add_smallest(margins, 1 - tolerance);
   }
 }
 
@@ -100,7 +103,7 @@ Index WorkingSetSearch::add_smallest(const Vector& margins, double below) {
     if (margins[entry] < below && !is_held_[static_cast<std::size_t>(entry)])
       smallest.emplace_back(margins[entry], entry);
   const auto count =
-      std::min(smallest.size(), static_cast<std::size_t>(batch_size(margins_.dimension())));
+      std::min(smallest.size(), static_cast<std::size_t>(batch_size(margins_.dimension(), held())));
   const auto end = smallest.begin() + static_cast<std::ptrdiff_t>(count);
   std::partial_sort(smallest.begin(), end, smallest.end());
   for (auto it = smallest.begin(); it != end; ++it) {
@@ -112,6 +115,7 @@ Index WorkingSetSearch::add_smallest(const Vector& margins, double below) {
 }
 
 void WorkingSetSearch::measure_bounds(const Vector& margins) {
+  if (solver_.separator().isZero(0)) return;  // the work ended before the first step
   evidence_.offer_separator(solver_.separator(), margins.minCoeff());
   std::vector<Index> entries;
   for (const Index point : solver_.support())

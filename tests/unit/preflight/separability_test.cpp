@@ -350,6 +350,26 @@ TEST(Separability, UndecidedWhereTheWorkIsUsedUp) {
   EXPECT_TRUE(report.conflict.empty());
 }
 
+// Wherever the work ends, the bounds hold and the verdict is not wrong.
+TEST(Separability, BoundsHoldAtEveryEndOfTheWork) {
+  RandomStream random(15, "rows");
+  const Labels labels = random_labels(400, 2, random);
+  const Matrix separable = planted_margin(1e-3, labels, 20, random);
+  const Matrix mixed = normal_matrix(400, 20, random);
+  const double margin = 1e-3 / separable.rowwise().norm().maxCoeff();
+  SeparabilityOptions options;
+  int undecided = 0;
+  for (options.max_flops = 1; options.max_flops < 1e9; options.max_flops *= 1.5) {
+    const auto report = measure(separable, labels, 2, options);
+    EXPECT_NE(report.verdict, Separable::no);
+    EXPECT_LE(report.margin_lower, margin * (1 + 1e-9));
+    EXPECT_GE(report.margin_upper, margin * (1 - 1e-9));
+    EXPECT_NE(measure(mixed, labels, 2, options).verdict, Separable::yes);
+    undecided += report.verdict == Separable::undecided ? 1 : 0;
+  }
+  EXPECT_GT(undecided, 5);  // the work did end in the middle
+}
+
 TEST(Separability, RowsThatAreNotFiniteAreUndecided) {
   for (const double bad :
        {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {

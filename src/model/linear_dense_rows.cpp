@@ -121,8 +121,6 @@ class DenseRows final : public LinearRows {
     return sums;
   }
 
-  const double* dense() const override { return inputs_.data(); }
-
  private:
   Index width() const { return kernels::padded(columns()); }
   const double* row(Index i) const { return inputs_.data() + i * columns(); }

@@ -33,21 +33,85 @@ void LinearLinearization::rows(Index first, Index count, MatrixRef rows) const {
   }
 }
 
+Index LinearLinearization::block_rows() const {
+  constexpr Index entries = Index{1} << 21;
+  return std::clamp(entries / width(), Index{64}, Index{1} << 14);
+}
+
+void LinearLinearization::write_block(Index first, MatrixRef block) const {
+  for (Index c = 0; c < block.cols(); ++c) rows_->write_row(first + c, block.col(c).data());
+  if (rows_->intercept()) block.bottomRows(1).setOnes();
+}
+
 void LinearLinearization::gram(MatrixRef k) const {
-  if (rows_->dense() == nullptr) return Linearization::gram(k);
-  const Index n = samples(), outputs = rows_->outputs_per_sample();
-  const Eigen::Map<const Matrix> x(rows_->dense(), rows_->columns(), n);  // a row of Z per column
-  auto block = k.topLeftCorner(n, n);
-  linalg::syrk(1, Op::transpose, x, 0, block);
-  if (rows_->intercept()) block.triangularView<Eigen::Lower>() += Matrix::Ones(n, n);
-  for (Index q = 1; q < outputs; ++q) {
+  const Index n = samples(), most = std::min(block_rows(), n);
+  Matrix left(width(), most), right(width(), most);
+  for (Index i = 0; i < n; i += most) {
+    const Index ni = std::min(most, n - i);
+    write_block(i, left.leftCols(ni));
+    linalg::syrk(1, Op::transpose, left.leftCols(ni), 0, k.block(i, i, ni, ni));
+    for (Index j = 0; j < i; j += most) {
+      write_block(j, right);
+      linalg::gemm(1, Op::transpose, left.leftCols(ni), Op::none, right, 0,
+                   k.block(i, j, ni, most));
+    }
+  }
+  for (Index q = 1; q < rows_->outputs_per_sample(); ++q) {
     k.block(q * n, 0, n, q * n).setZero();
-    k.block(q * n, q * n, n, n).triangularView<Eigen::Lower>() = block;
+    k.block(q * n, q * n, n, n).triangularView<Eigen::Lower>() = k.topLeftCorner(n, n);
   }
 }
 
 void LinearLinearization::normal(const Matrix& root, MatrixRef h) const {
-  Linearization::normal(root, h);
+  const Index outputs = rows_->outputs_per_sample(), n = samples();
+  h.triangularView<Eigen::Lower>().setZero();
+  for (Index q = 0; q < outputs; ++q) {
+    if (root.size() == 0) {
+      write_normal_block(q, q, weighted_normal(Vector::Ones(n)), h);
+      continue;
+    }
+    const Eigen::Map<const Matrix> of_q(root.col(q).data(), n, outputs);
+    for (Index p = 0; p <= q; ++p) {
+      const Eigen::Map<const Matrix> of_p(root.col(p).data(), n, outputs);
+      write_normal_block(q, p, weighted_normal(of_q.cwiseProduct(of_p).rowwise().sum()), h);
+    }
+  }
+}
+
+Matrix LinearLinearization::weighted_normal(const Vector& weights) const {
+  const Index most = std::min(block_rows(), samples());
+  const bool positive = (weights.array() >= 0).all();
+  Matrix z(width(), most), weighted, sum = Matrix::Zero(width(), width());
+  if (!positive) weighted.resize(width(), most);
+  for (Index first = 0; first < samples(); first += most) {
+    const Index count = std::min(most, samples() - first);
+    const auto w = weights.segment(first, count);
+    auto block = z.leftCols(count);
+    write_block(first, block);
+    if (positive) {
+      block *= w.cwiseSqrt().asDiagonal();
+      linalg::syrk(1, Op::none, block, 1, sum);
+    } else {
+      weighted.leftCols(count) = block * w.asDiagonal();
+      linalg::gemm(1, Op::none, weighted.leftCols(count), Op::transpose, block, 1, sum);
+    }
+  }
+  return sum;
+}
+
+void LinearLinearization::write_normal_block(Index q, Index p, const Matrix& block,
+                                             MatrixRef h) const {
+  const Index columns = rows_->columns(), outputs = rows_->outputs_per_sample();
+  const auto place = [&](Index output, Index j) {
+    return j < columns ? output * columns + j : outputs * columns + output;
+  };
+  // The block is symmetric, and so is h: of every pair the entry in the lower triangle is written.
+  for (Index k = 0; k < width(); ++k) {
+    for (Index j = 0; j < width(); ++j) {
+      const Index row = place(q, j), column = place(p, k);
+      h(std::max(row, column), std::min(row, column)) = block(std::max(j, k), std::min(j, k));
+    }
+  }
 }
 
 double LinearLinearization::apply_flops() const {
@@ -55,7 +119,14 @@ double LinearLinearization::apply_flops() const {
          (rows_->numbers() + static_cast<double>(samples()));
 }
 
-double LinearLinearization::gram_flops() const { return Linearization::gram_flops(); }
-double LinearLinearization::normal_flops() const { return Linearization::normal_flops(); }
+double LinearLinearization::gram_flops() const {
+  const auto n = static_cast<double>(samples());
+  return n * n * static_cast<double>(width());
+}
+
+double LinearLinearization::normal_flops() const {
+  const auto n = static_cast<double>(parameter_count());
+  return n * n * static_cast<double>(samples());
+}
 
 }  // namespace thalweg

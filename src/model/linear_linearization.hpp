@@ -1,5 +1,6 @@
 // The Jacobian of a linear model: row (q, i) holds z_i at the parameters of output q, and 0
-// elsewhere.
+// elsewhere. So J J' has the block Z Z' for every output, and block (q, p) of J' S' S J is
+// Z' diag(h) Z with h_i = (S_i' S_i)(q, p).
 #pragma once
 
 #include <memory>
@@ -32,6 +33,14 @@ class LinearLinearization final : public Linearization {
 
  private:
   Index samples() const { return rows_->rows(); }
+  Index width() const { return rows_->columns() + (rows_->intercept() ? 1 : 0); }
+  Index block_rows() const;  ///< of z worth a matrix product
+  /// z of the samples from `first` on as columns of `block`, (width, count).
+  void write_block(Index first, MatrixRef block) const;
+  /// Z' diag(weights) Z, (width, width), the lower triangle alone.
+  Matrix weighted_normal(const Vector& weights) const;
+  /// Writes such a matrix as block (q, p) of h, p <= q, of the parameters of two outputs.
+  void write_normal_block(Index q, Index p, const Matrix& block, MatrixRef h) const;
 
   std::shared_ptr<const LinearRows> rows_;
   Vector outputs_;

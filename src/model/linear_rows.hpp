@@ -63,8 +63,6 @@ class LinearRows {
   virtual Vector squared_norms() const = 0;                     ///< without the constant, (N)
   /// sum_i h(i, q) z_ij^2, (D, Q), without the constant.
   virtual Matrix weighted_squares(const ConstMatrixRef& h) const = 0;
-  /// The inputs row by row, D numbers each, where the table has them so; else nullptr.
-  virtual const double* dense() const { return nullptr; }
 
  private:
   Index rows_, columns_;

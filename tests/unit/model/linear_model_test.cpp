@@ -329,6 +329,21 @@ TEST(LinearModel, TwoThreadsRepeatTheirBitsAndAgreeWithOne) {
   set_threads(before);
 }
 
+// More rows than one block of the Gram matrix, and than one of the normal matrix.
+TEST(LinearModel, ProductsOfSeveralBlocksAgreeWithTheExplicitMatrix) {
+  const Table wide({Kind::dense, 150, 20000, 1, true});
+  Matrix k = Matrix::Zero(150, 150);
+  wide.model->linearize(Vector::Zero(20001))->gram(k);
+  EXPECT_LT(relative_difference(lower(k), lower(wide.z * wide.z.transpose())), 1e-13);
+
+  const Table tall({Kind::sparse, 20000, 3, 2, true});
+  const Matrix j = tall.jacobian(), root = random_matrix(j.rows(), 2, 8, "root");
+  Matrix sj(j.rows(), j.cols()), h = Matrix::Zero(8, 8);
+  for (Index c = 0; c < 8; ++c) apply_root(root, j.col(c), sj.col(c));
+  tall.model->linearize(Vector::Zero(8))->normal(root, h);
+  EXPECT_LT(relative_difference(lower(h), lower(sj.transpose() * sj)), 1e-13);
+}
+
 TEST(LinearModel, LogValueOutlivesTheValue) {
   const Matrix inputs = Matrix::Ones(4, 1);
   const auto model =

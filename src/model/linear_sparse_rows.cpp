@@ -43,19 +43,15 @@ class SparseRows final : public LinearRows {
       throw UsageError("mean and scale of a sparse table need one number per column");
     if (!(inverse_scale_.array() > 0).all() || !inverse_scale_.allFinite())
       throw UsageError("scales of a sparse table must be positive and finite");
-    start_.reserve(static_cast<std::size_t>(rows()) + 1);
-    column_.reserve(static_cast<std::size_t>(raw.nonZeros()));
-    value_.reserve(column_.capacity());
-    start_.push_back(0);
-    for (Index i = 0; i < rows(); ++i) {
-      for (SparseMatrix::InnerIterator entry(raw, i); entry; ++entry) {
-        column_.push_back(static_cast<int>(entry.col()));
-        value_.push_back(entry.value());
-      }
-      start_.push_back(static_cast<Index>(column_.size()));
-    }
-    if (std::all_of(value_.begin(), value_.end(), [](double v) { return v == 1; }))
-      std::vector<double>().swap(value_);
+    SparseMatrix packed;  // only where the rows of the table do not lie side by side
+    if (!raw.isCompressed()) (packed = raw).makeCompressed();
+    const SparseMatrix& table = raw.isCompressed() ? raw : packed;
+    const Index entries = table.nonZeros();
+    start_.assign(table.outerIndexPtr(), table.outerIndexPtr() + rows() + 1);
+    column_.assign(table.innerIndexPtr(), table.innerIndexPtr() + entries);
+    const double* values = table.valuePtr();
+    if (!std::all_of(values, values + entries, [](double v) { return v == 1; }))
+      value_.assign(values, values + entries);
     if (options.outputs == 1 && SparseColumns::pays(raw)) by_columns_.emplace(raw);
   }
 

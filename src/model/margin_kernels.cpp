@@ -59,4 +59,13 @@ THALWEG_VECTOR_CLONES double logistic_sum(const double* y, const int* labels, co
   return sum;
 }
 
+THALWEG_VECTOR_CLONES void logistic_curvature(const double* y, const double* v, double scale,
+                                              double* hv, Index count) {
+#pragma GCC ivdep
+  for (Index k = 0; k < count; ++k) {
+    const double e = ::exp(-std::fabs(y[k]));  // p (1 - p) = e / (1 + e)^2, for either sign of y
+    hv[k] = scale * v[k] * (e / ((1.0 + e) * (1.0 + e)));
+  }
+}
+
 }  // namespace thalweg::kernels

@@ -145,7 +145,7 @@ void CrossEntropyLoss::hessian_product(const ConstVectorRef& y, const ConstVecto
   const Index n = sample_count();
   const double scale = 1 / static_cast<double>(n);
   if (classes() == 2) {
-    for (Index i = 0; i < n; ++i) hv[i] = scale * logistic(y[i]) * logistic(-y[i]) * v[i];
+    kernels::logistic_curvature(y.data(), v.data(), scale, hv.data(), n);
     return;
   }
   const Softmax softmax(ConstMatrixMap(y.data(), n, classes()));

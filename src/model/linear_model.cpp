@@ -1,6 +1,7 @@
 #include "thalweg/model/linear_model.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <vector>
 
@@ -142,6 +143,8 @@ double LinearModel::forward_flops() const {
   const auto per_sample = static_cast<double>(outputs_per_sample());
   return 2 * per_sample * (rows_->numbers() + static_cast<double>(rows_->rows()));
 }
+
+double LinearModel::largest_row_norm() const { return std::sqrt(squared_row_norms().maxCoeff()); }
 
 Vector LinearModel::squared_row_norms() const {
   return rows_->squared_norms().array() + (intercept() ? 1 : 0);

@@ -106,6 +106,19 @@ double OutputModel::batch_sum(const ConstVectorRef& x, Batch batch, const Output
   return sum;
 }
 
+double OutputModel::largest_row_norm() const {
+  const Index m = output_count(), n = parameter_count(), block = block_size(n, m);
+  const auto at_zero = linearize(Vector::Zero(n));
+  Matrix rows(n, block);
+  double largest = 0;
+  for (Index first = 0; first < m; first += block) {
+    const Index count = std::min(block, m - first);
+    at_zero->rows(first, count, rows.leftCols(count));
+    largest = std::max(largest, rows.leftCols(count).colwise().norm().maxCoeff());
+  }
+  return largest;
+}
+
 double OutputModel::forward_flops() const {
   return 2.0 * static_cast<double>(output_count()) * static_cast<double>(parameter_count());
 }

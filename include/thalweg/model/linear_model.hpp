@@ -36,6 +36,7 @@ class LinearModel final : public OutputModel {
   void outputs(const ConstVectorRef& x, VectorRef y) const override;
   std::unique_ptr<Linearization> linearize(const ConstVectorRef& x) const override;
   bool linear() const override { return true; }
+  double largest_row_norm() const override;
   double batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,
                    VectorRef g) const override;
   std::string description() const override { return "linear"; }

@@ -19,6 +19,7 @@ class CrossEntropyLoss final : public MarginLoss {
                        VectorRef hv) const override;
   Matrix hessian_root(const ConstVectorRef& y) const override;
   double curvature_bound() const override;  ///< 1/4 for two classes, 1/2 for more
+  bool below_exponential() const override { return true; }
   std::string description() const override;
 };
 
@@ -46,6 +47,7 @@ class ExponentialLoss final : public TwoClassLoss {
  public:
   using TwoClassLoss::TwoClassLoss;
   double curvature_bound() const override;  ///< infinite
+  bool below_exponential() const override { return true; }
   std::string description() const override;
 
  protected:
@@ -74,6 +76,7 @@ class SquaredHingeLoss final : public TwoClassLoss {
  public:
   using TwoClassLoss::TwoClassLoss;
   double curvature_bound() const override;  ///< 1
+  bool below_exponential() const override { return true; }
   std::string description() const override;
 
  protected:

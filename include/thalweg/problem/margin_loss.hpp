@@ -35,6 +35,8 @@ class MarginLoss : public OutputLoss {
   /// A bound on the Hessian norm of one sample's loss in its outputs, anywhere; infinite where
   /// there is none. N times the Hessian of L is at most this times the identity.
   virtual double curvature_bound() const = 0;
+  /// The loss of a sample is at most the sum of e^-m over its margins: what log_exponential bounds.
+  virtual bool below_exponential() const { return false; }
 
  private:
   std::vector<int> labels_;

@@ -76,6 +76,8 @@ class OutputModel {
 
   /// The outputs are linear in the parameters: J does not depend on x, and y(0) = 0.
   virtual bool linear() const { return false; }
+  /// Of a linear model: the largest row norm of J. The default reads J in blocks of rows.
+  virtual double largest_row_norm() const;
   /// Sum of the losses of a batch and its gradient in the parameters, g (n). The default works on
   /// all samples; models override it to work on the batch alone.
   virtual double batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,

@@ -97,15 +97,7 @@ void LargeStep::start(const Objective& problem, LargeStepState& state, Context&)
 }
 
 StepRecord LargeStep::advance(const Objective& problem, LargeStepState& state, Context&) const {
-  if (state.gradient.isZero(0)) {
-    StepRecord record = measured(problem, state, state.outputs);
-    record.step_norm = 0;
-    record.evaluations -= 1;                                   // x is where it was
-    if (record.log_value && record.value == 0) return record;  // underflow, not a stationary point
-    record.accepted = false;
-    record.halt = zero_gradient_reason();
-    return record;
-  }
+  if (state.gradient.isZero(0)) return resting(measured(problem, state, state.outputs));
   return state.safe ? safe_step(problem, state) : large_step(problem, state);
 }
 

@@ -5,7 +5,6 @@
 
 #include "first_order.hpp"
 #include "thalweg/method/large_step_theory.hpp"
-#include "thalweg/model/margin_losses.hpp"
 
 namespace thalweg {
 namespace {
@@ -21,13 +20,6 @@ const MarginLoss& margin_loss(const CompositeObjective& problem, std::string_vie
     throw UsageError(std::string(method) + " minimises the loss alone, without a ridge penalty",
                      "choose large-step or newton, or leave the penalty out");
   return *loss;
-}
-
-// l(m) <= e^-m, so that a bound of the exponential loss is one of this loss.
-bool below_exponential(const MarginLoss& loss) {
-  return dynamic_cast<const CrossEntropyLoss*>(&loss) ||
-         dynamic_cast<const ExponentialLoss*>(&loss) ||
-         dynamic_cast<const SquaredHingeLoss*>(&loss);
 }
 
 std::optional<double> if_finite(double number) {
@@ -178,7 +170,7 @@ StepRecord LargeStepAdaptive::record_of(const CompositeObjective& problem,
   record.last_log_value = if_finite(state.last_log_value);
   state.margins.describe(state.x, state.at_average ? state.average_outputs : state.last_outputs,
                          record);
-  if (options_.margin > 0 && state.from_zero && state.steps > 0 && below_exponential(loss)) {
+  if (options_.margin > 0 && state.from_zero && state.steps > 0 && loss.below_exponential()) {
     const SeparableRows rows{options_.margin, row_norm(state), problem.sample_count()};
     record.bound_log_value = if_finite(ln_adaptive_loss_bound(rows, loss.classes(), stepsize(state),
                                                               static_cast<double>(state.steps)));

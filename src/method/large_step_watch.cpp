@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "first_order.hpp"
-#include "thalweg/model/linear_model.hpp"
 
 namespace thalweg {
 namespace {
@@ -113,7 +112,7 @@ MarginWatch::MarginWatch(const Objective& problem) {
   loss_ = dynamic_cast<const MarginLoss*>(&composite->loss());
   if (!loss_) return;
   model_ = &composite->model();
-  if (model_->linear()) row_norm_ = largest_row_norm(*model_);
+  if (model_->linear()) row_norm_ = model_->largest_row_norm();
 }
 
 std::int64_t MarginWatch::cheap_interval() const {
@@ -134,21 +133,6 @@ void MarginWatch::describe(const ConstVectorRef& x, const ConstVectorRef& y,
   record.training_error = static_cast<double>(wrong) / static_cast<double>(margins.size());
   const double length = x.norm() * row_norm_;
   if (length > 0) record.margin = margins.minCoeff() / length;
-}
-
-double largest_row_norm(const OutputModel& model) {
-  if (const auto* linear = dynamic_cast<const LinearModel*>(&model))
-    return std::sqrt(linear->squared_row_norms().maxCoeff());
-  constexpr Index block = 256;
-  const auto rows = model.linearize(Vector::Zero(model.parameter_count()));
-  Matrix columns(model.parameter_count(), block);
-  double largest = 0;
-  for (Index first = 0; first < model.output_count(); first += block) {
-    const Index count = std::min(block, model.output_count() - first);
-    rows->rows(first, count, columns.leftCols(count));
-    largest = std::max(largest, columns.leftCols(count).colwise().norm().maxCoeff());
-  }
-  return largest;
 }
 
 StepRecord resting(StepRecord measured) {

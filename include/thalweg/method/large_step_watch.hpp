@@ -88,9 +88,6 @@ class MarginWatch {
   double row_norm_ = 0;
 };
 
-/// The largest row norm of J, R; one pass for a linear model.
-double largest_row_norm(const OutputModel& model);
-
 /// The record of a step from a point whose gradient is exactly zero, made from what was measured
 /// there: x stays. It halts as converged, unless value and gradient have only underflowed.
 StepRecord resting(StepRecord measured);

@@ -170,7 +170,7 @@ void check_method_options(const Goal& goal) {
   if (!goal.method) return;  // the planner's choice is checked when it is made
   std::map<std::string, std::string> options = goal.method_options;
   options.erase("eps");
-  if (*goal.method == "large-step") options.erase("budget-rule");
+  if (*goal.method == "large-step" || *goal.method == "sgd") options.erase("budget-rule");
   find_method(*goal.method).make(options);
 }
 

@@ -12,7 +12,7 @@ Certificate certify_separates(const CompositeObjective& problem, const ConstVect
   certificate.bound = 0;
   const auto* loss = dynamic_cast<const MarginLoss*>(&problem.loss());
   const auto* model = dynamic_cast<const LinearModel*>(&problem.model());
-  const double size = x.norm();
+  const double size = x.stableNorm();  // also where its square overflows
   const bool measurable = loss && model && size > 0 && std::isfinite(size);
   certificate.assumptions.push_back({"a linear model of classes, at parameters other than zero",
                                      size, measurable ? Status::pass : Status::fail});

@@ -97,6 +97,21 @@ std::optional<Stepsize> constant_stepsize(const ProblemSize& size, const Preflig
   return std::nullopt;
 }
 
+// The same rule for sgd, whose steps are epochs of N / b updates; no gain is proved there.
+std::optional<Stepsize> sgd_stepsize(const ProblemSize& size, const Preflight& preflight,
+                                     double epochs, const std::string& rule,
+                                     const Options& options) {
+  const auto rows = separable_rows(size, preflight);
+  if (!rows || !size.linear || size.ridge > 0) return std::nullopt;
+  const double batch = std::max(1.0, number_option(options, "batch"));
+  const double updates = epochs * std::ceil(count(size.samples) / batch);
+  if (rule == "practical")
+    return Stepsize{practical_stepsize(*rows, updates),
+                    fmt::format("margin^2 T / (4 R^2) for T = {:.0f} updates", updates)};
+  return Stepsize{proved_stepsize(*rows, updates),
+                  fmt::format("margin^2 T / (120 R^2) for T = {:.0f} updates", updates)};
+}
+
 Assumption margin_assumption(const SeparableRows& rows) {
   return {"separable, margin at least", rows.margin, Status::pass};
 }
@@ -221,26 +236,25 @@ Decision choose_linear_classifier(const ProblemSize& size, const Preflight& pref
 void choose_large_step_options(const ProblemSize& size, const Preflight& preflight,
                                const Goal& goal, const std::string& rule, Plan& plan) {
   constexpr std::int64_t default_steps = 10000;
+  const bool open = !gives_stepsize(plan.options) || stepsize_of(plan.options) == 0;
+  std::optional<Stepsize> chosen;
   if (plan.method == constant_step && !gives_stepsize(plan.options)) {
-    const double steps = count(steps_allowed(goal, default_steps));
-    const auto chosen = constant_stepsize(size, preflight, std::max(1.0, steps), rule);
-    if (!chosen) return;
-    plan.options["eta"] = fmt::format("{}", chosen->eta);
-    if (!size.linear && rule.empty())
+    const double steps = count(std::max<std::int64_t>(1, steps_allowed(goal, default_steps)));
+    chosen = constant_stepsize(size, preflight, steps, rule);
+    if (chosen && !size.linear && rule.empty())
       plan.options.try_emplace("stages", fmt::format("{}", network_stages));
-    plan.decisions.push_back({"eta", fmt::format("{:.4g}", chosen->eta), chosen->because, {}});
   }
-  if (plan.method == adaptive_step) {
-    const auto rows = separable_rows(size, preflight);
-    if (!rows || !size.linear || size.ridge > 0) return;
-    if (stepsize_of(plan.options) == 0) {
-      const double eta = adaptive_stepsize / (rows->row_norm * rows->row_norm);
-      plan.options["eta"] = fmt::format("{}", eta);
-      plan.decisions.push_back({"eta", fmt::format("{:.4g}", eta), "100 / R^2", {}});
-    }
+  if (plan.method == "sgd" && goal.budget && !gives_stepsize(plan.options))
+    chosen = sgd_stepsize(size, preflight, count(plan.max_steps), rule, plan.options);
+  const auto rows = separable_rows(size, preflight);
+  if (plan.method == adaptive_step && rows && size.linear && size.ridge == 0) {
+    if (open) chosen = Stepsize{adaptive_stepsize / (rows->row_norm * rows->row_norm), "100 / R^2"};
     plan.options.try_emplace("margin", fmt::format("{}", rows->margin));
     plan.options.try_emplace("row-norm", fmt::format("{}", rows->row_norm));
   }
+  if (!chosen) return;
+  plan.options["eta"] = fmt::format("{}", chosen->eta);
+  plan.decisions.push_back({"eta", fmt::format("{:.4g}", chosen->eta), chosen->because, {}});
 }
 
 void forecast_large_steps(const ProblemSize& size, const Preflight& preflight, const Plan& plan,

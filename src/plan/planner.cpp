@@ -123,8 +123,8 @@ std::string take_budget_rule(Options& options, const std::string& method) {
   const std::string rule = found->second;
   if (rule != "proved" && rule != "practical")
     throw UsageError(fmt::format("budget-rule must be proved or practical, got '{}'", rule));
-  if (method != "large-step")
-    throw UsageError(fmt::format("budget-rule is for large-step, not for {}", method),
+  if (method != "large-step" && method != "sgd")
+    throw UsageError(fmt::format("budget-rule is for large-step and sgd, not for {}", method),
                      "leave it out, or take --method large-step");
   options.erase(found);
   return rule;

@@ -22,7 +22,7 @@ LinearRows::LinearRows(Index rows, Index columns, LinearModel::Options options)
 int LinearRows::parts() const {
 #ifdef _OPENMP
   // Below, waiting for a second thread can cost more than it brings.
-  constexpr double serial_work = 1e6;
+  constexpr double serial_work = 2e6;
   const double work = numbers() * static_cast<double>(outputs_per_sample());
   return work < serial_work || omp_in_parallel() ? 1 : threads();
 #else

@@ -289,10 +289,10 @@ TEST(LinearModel, OnesGiveTheBitsOfStoredNumbers) {
 // Large enough that a second thread is started.
 TEST(LinearModel, TwoThreadsRepeatTheirBitsAndAgreeWithOne) {
   const int before = threads();
-  for (const Case& c : {Case{Kind::dense, 40000, 30, 1, true},
-                        {Kind::dense, 20000, 30, 3, true},
-                        {Kind::sparse, 60000, 80, 1, true},
-                        {Kind::ones, 30000, 60, 3, false}}) {
+  for (const Case& c : {Case{Kind::dense, 80000, 30, 1, true},
+                        {Kind::dense, 30000, 30, 3, true},
+                        {Kind::sparse, 120000, 80, 1, true},
+                        {Kind::ones, 60000, 60, 3, false}}) {
     SCOPED_TRACE(testing::PrintToString(c));
     const Table table(c);
     const LinearModel& model = *table.model;

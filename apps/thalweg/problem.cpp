@@ -52,20 +52,23 @@ report::ProblemSection sizes_of(const CompositeObjective& objective) {
   return section;
 }
 
-std::shared_ptr<const OutputLoss> make_loss(const Encoding& encoding, const Part& part,
-                                            const LossOptions& options) {
-  if (encoding.task != Task::classification) return std::make_shared<SquaredLoss>(part.targets);
-  const auto classes = static_cast<int>(encoding.classes.size());
+std::shared_ptr<const OutputLoss> make_class_loss(const std::vector<int>& labels, int classes,
+                                                  const LossOptions& options) {
   using Kind = LossOptions::Kind;
-  if (options.kind == Kind::logistic)
-    return std::make_shared<CrossEntropyLoss>(part.labels, classes);
+  if (options.kind == Kind::logistic) return std::make_shared<CrossEntropyLoss>(labels, classes);
   if (classes != 2)
     throw UsageError(fmt::format("this loss is for two classes, and there are {}", classes),
                      "leave --option loss out: several classes have the logistic loss");
-  if (options.kind == Kind::exponential) return std::make_shared<ExponentialLoss>(part.labels);
+  if (options.kind == Kind::exponential) return std::make_shared<ExponentialLoss>(labels);
   if (options.kind == Kind::polynomial)
-    return std::make_shared<PolynomialLoss>(part.labels, options.degree);
-  return std::make_shared<SquaredHingeLoss>(part.labels);
+    return std::make_shared<PolynomialLoss>(labels, options.degree);
+  return std::make_shared<SquaredHingeLoss>(labels);
+}
+
+std::shared_ptr<const OutputLoss> make_loss(const Encoding& encoding, const Part& part,
+                                            const LossOptions& options) {
+  if (encoding.task != Task::classification) return std::make_shared<SquaredLoss>(part.targets);
+  return make_class_loss(part.labels, static_cast<int>(encoding.classes.size()), options);
 }
 
 void require_no_loss_options(const LossOptions& options) {
@@ -170,10 +173,12 @@ Problem table_problem(const Settings& settings, const Source& source) {
 Problem built_in_problem(const Settings& settings) {
   Problem problem;
   if (settings.problem == "logistic-toy") {
-    problem.objective = logistic_toy(settings.loss.ridge);
+    problem.objective =
+        logistic_toy(make_class_loss(logistic_toy_labels(), 2, settings.loss), settings.loss.ridge);
     problem.size = describe(*problem.objective);
     return problem;
   }
+  require_no_loss_options(settings.loss);
   const std::string prefix = "nist:";
   if (!settings.problem.starts_with(prefix))
     throw UsageError(fmt::format("unknown problem \"{}\"", settings.problem),

@@ -38,6 +38,8 @@ Preflight measure_preflight(const Settings& settings, const Problem& problem, co
     subject.inputs = &problem.dataset->train.inputs;
     subject.targets = &problem.dataset->train.targets;
   }
+  if (problem.dataset && problem.size.classification && !problem.size.linear)
+    subject.table = &problem.dataset->train.inputs;
   return thalweg::measure(*problem.objective, start, subject, settings.goal, memory_limit,
                           settings.seed);
 }

@@ -16,8 +16,8 @@ Command solve_command() {
   return {.name = "solve",
           .summary = "solve a built-in published problem",
           .positionals = {{"PROBLEM",
-                           "nist:NAME, a set of the NIST StRD nonlinear regression "
-                           "problems"}},
+                           "nist:NAME, a set of the NIST StRD nonlinear regression problems; "
+                           "logistic-toy, four points of two classes"}},
           .options = solve_options(),
           .run = solve};
 }

@@ -35,6 +35,15 @@ void choose_point(const MarginLoss& loss, LargeStepAdaptiveState& state) {
   state.value = loss.value(state.at_average ? state.average_outputs : state.last_outputs);
 }
 
+// |grad f| at x, from the outputs there; one product with J'.
+double gradient_norm_at_x(const MarginLoss& loss, const LargeStepAdaptiveState& state) {
+  const Vector& outputs = state.at_average ? state.average_outputs : state.last_outputs;
+  Vector output_gradient(outputs.size()), gradient(state.x.size());
+  loss.gradient(outputs, output_gradient);
+  state.rows->apply_adjoint(output_gradient, gradient);
+  return gradient.norm();
+}
+
 StopReason no_direction_reason() {
   return {Outcome::stalled, "zero-direction", std::nullopt, std::nullopt,
           "the softmax-weighted margins cancel: the data are not separable; use newton or lbfgs"};
@@ -138,6 +147,9 @@ StepRecord LargeStepAdaptive::advance(const CompositeObjective& problem,
   record.step_norm = (state.x - before).norm();
   record.stepsize = eta;
   record.evaluations = 1;
+  // For the tolerance of a goal; the method itself does not need it.
+  if (state.steps % state.margins.cheap_interval() == 0)
+    record.gradient_norm = gradient_norm_at_x(loss, state);
   return record;
 }
 
@@ -181,6 +193,7 @@ StepRecord LargeStepAdaptive::record_of(const CompositeObjective& problem,
 StepRecord LargeStepAdaptive::describe(const CompositeObjective& problem,
                                        const LargeStepAdaptiveState& state) const {
   StepRecord record = record_of(problem, state);
+  record.gradient_norm = gradient_norm_at_x(margin_loss(problem, name()), state);
   record.evaluations = 1 + state.margins.passes();
   return record;
 }

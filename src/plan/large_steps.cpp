@@ -13,11 +13,13 @@ namespace {
 constexpr const char* constant_step = "large-step";
 constexpr const char* adaptive_step = "large-step-adaptive";
 
-// Steps after which the adaptive bound says anything, in units of 1 / gamma^2; twice that is taken
-// as the least worth starting for.
-constexpr double burn_ins = 2;
-
 double burn_in(const SeparableRows& rows) { return 1 / (rows.margin * rows.margin); }
+
+// The least steps worth starting large-step-adaptive for: twice those after which its bound says
+// anything.
+double least_adaptive_steps(const ProblemSize& size, const SeparableRows& rows) {
+  return (size.classes > 2 ? 4 : 2) * burn_in(rows);
+}
 
 // The stepsize of large-step-adaptive in units of 1 / R^2: its bound improves with it, and from
 // about 10 on the last iterate behaves like the perceptron's.
@@ -50,9 +52,11 @@ double stepsize_of(const Options& options) {
                                       : number_option(options, "eta");
 }
 
-std::string hopeless(const SeparableRows& rows, double steps) {
-  return fmt::format("its burn-in of 1/margin^2 = {:.2g} steps is beyond {:.3g}", burn_in(rows),
-                     steps);
+std::string hopeless(const ProblemSize& size, const SeparableRows& rows, double steps) {
+  return fmt::format(
+      "its burn-in is 1/margin^2 = {:.2g} steps: fewer than {:.2g} are hopeless, and {:.3g} are "
+      "allowed",
+      burn_in(rows), least_adaptive_steps(size, rows), steps);
 }
 
 struct Stepsize {
@@ -112,8 +116,13 @@ std::optional<Stepsize> sgd_stepsize(const ProblemSize& size, const Preflight& p
                   fmt::format("margin^2 T / (120 R^2) for T = {:.0f} updates", updates)};
 }
 
-Assumption margin_assumption(const SeparableRows& rows) {
-  return {"separable, margin at least", rows.margin, Status::pass};
+void assume_separable(const Preflight& preflight, Forecast& forecast) {
+  if (!preflight.separability) return;
+  const SeparabilityReport& report = *preflight.separability;
+  const Status status = report.verdict == Separable::yes  ? Status::pass
+                        : report.verdict == Separable::no ? Status::fail
+                                                          : Status::unknown;
+  forecast.assumptions.push_back({"separable, margin at least", report.margin_lower, status});
 }
 
 // Theorem 6 is about two layers that are wide enough for their tangent kernel to stay: what it asks
@@ -145,8 +154,9 @@ void forecast_constant_step(const ProblemSize& size, const Preflight& preflight,
                            eta < critical->stepsize ? Status::pass : Status::fail});
   const auto rows = separable_rows(size, preflight);
   if (rows && !size.hidden.empty()) assume_tangent_regime(size, *rows, eta, steps, forecast);
-  if (!rows || !size.linear) return;
-  assumptions.push_back(margin_assumption(*rows));
+  if (!size.linear) return;
+  assume_separable(preflight, forecast);
+  if (!rows) return;
   const double needed = 120 * std::max(std::exp(1.0), count(size.samples)) * burn_in(*rows);
   assumptions.push_back({"steps for the loss to fall like 1/T^2: at least", needed,
                          steps >= needed ? Status::pass : Status::fail});
@@ -162,16 +172,16 @@ void forecast_constant_step(const ProblemSize& size, const Preflight& preflight,
 
 void forecast_adaptive(const ProblemSize& size, const Preflight& preflight, const Plan& plan,
                        Forecast& forecast) {
+  assume_separable(preflight, forecast);
   const auto rows = separable_rows(size, preflight);
   if (!rows || !size.linear) return;
   const double eta = stepsize_of(plan.options), steps = count(plan.max_steps);
   auto& assumptions = forecast.assumptions;
-  assumptions.push_back(margin_assumption(*rows));
-  assumptions.push_back({"burn-in of 1/margin^2 steps within those allowed", burn_in(*rows),
-                         steps >= burn_ins * burn_in(*rows) ? Status::pass : Status::fail});
+  assumptions.push_back({"burn-in of 1/margin^2 steps well within those allowed", burn_in(*rows),
+                         steps >= least_adaptive_steps(size, *rows) ? Status::pass : Status::fail});
   assumptions.push_back({"start at zero", preflight.start_norm,
                          starts_at_zero(preflight) ? Status::pass : Status::fail});
-  if (!starts_at_zero(preflight) || size.ridge > 0) return;
+  if (!starts_at_zero(preflight) || size.ridge > 0 || !size.logistic) return;
   forecast.log_loss_bound = ln_adaptive_loss_bound(*rows, size.classes, eta, steps);
   forecast.claims_rate = true;  // it holds at every step, whatever ends the run
 }
@@ -220,9 +230,9 @@ Decision choose_linear_classifier(const ProblemSize& size, const Preflight& pref
     return decision;
   }
   decision.rejected.push_back({constant_step, "a constant step ends higher after the same steps"});
-  if (steps < burn_ins * burn_in(*rows)) {
-    decision.because = "separable, but " + hopeless(*rows, steps);
-    decision.rejected.push_back({adaptive_step, hopeless(*rows, steps)});
+  if (steps < least_adaptive_steps(size, *rows)) {
+    decision.because = "separable, but " + hopeless(size, *rows, steps);
+    decision.rejected.push_back({adaptive_step, hopeless(size, *rows, steps)});
     return decision;
   }
   decision.chosen = adaptive_step;
@@ -239,20 +249,27 @@ void choose_large_step_options(const ProblemSize& size, const Preflight& preflig
   const bool open = !gives_stepsize(plan.options) || stepsize_of(plan.options) == 0;
   std::optional<Stepsize> chosen;
   if (plan.method == constant_step && !gives_stepsize(plan.options)) {
-    const double steps = count(std::max<std::int64_t>(1, steps_allowed(goal, default_steps)));
+    const double steps =
+        count(goal.budget.value_or(std::max<std::int64_t>(1, steps_allowed(goal, default_steps))));
     chosen = constant_stepsize(size, preflight, steps, rule);
     if (chosen && !size.linear && rule.empty())
       plan.options.try_emplace("stages", fmt::format("{}", network_stages));
   }
   if (plan.method == "sgd" && goal.budget && !gives_stepsize(plan.options))
-    chosen = sgd_stepsize(size, preflight, count(plan.max_steps), rule, plan.options);
+    chosen = sgd_stepsize(size, preflight, count(*goal.budget), rule, plan.options);
   const auto rows = separable_rows(size, preflight);
+  const auto& report = preflight.separability;
+  if (plan.method == adaptive_step && open && report && report->row_norm > 0)
+    chosen = Stepsize{adaptive_stepsize / (report->row_norm * report->row_norm), "100 / R^2"};
+  // Where the theorem holds the oscillation ends by itself: there is nothing to fall back from.
+  if (plan.method == constant_step && rows && has_constant_step_theorem(size) &&
+      starts_at_zero(preflight))
+    plan.options.try_emplace("fallback", "none");
   if (plan.method == adaptive_step && rows && size.linear && size.ridge == 0) {
-    if (open) chosen = Stepsize{adaptive_stepsize / (rows->row_norm * rows->row_norm), "100 / R^2"};
     plan.options.try_emplace("margin", fmt::format("{}", rows->margin));
     plan.options.try_emplace("row-norm", fmt::format("{}", rows->row_norm));
   }
-  if (!chosen) return;
+  if (!chosen || !(chosen->eta > 0) || !std::isfinite(chosen->eta)) return;
   plan.options["eta"] = fmt::format("{}", chosen->eta);
   plan.decisions.push_back({"eta", fmt::format("{:.4g}", chosen->eta), chosen->because, {}});
 }

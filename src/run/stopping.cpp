@@ -40,8 +40,16 @@ std::optional<Trend> trend(const std::vector<StepRecord>& trace, Quantity quanti
   return result;
 }
 
+// Whether the value has fallen so far that only its logarithm tells what it is.
+bool underflows(const StepRecord& record) {
+  constexpr double smallest = 1e-290;  // below it the digits of gradients and sums are lost
+  return record.value < smallest && record.log_value && std::isfinite(*record.log_value);
+}
+
 // "the value still falls by 2.1 % per step" and so on: whether a larger budget would help.
 std::string budget_advice(const Progress& progress, const char* remedy) {
+  if (underflows(progress.record))
+    return "the value is below 1e-290: there is nothing left to gain";
   const auto value =
       trend(progress.trace, [](const StepRecord& r) { return std::optional<double>(r.value); });
   const auto gradient = trend(progress.trace, [](const StepRecord& r) { return r.gradient_norm; });
@@ -73,12 +81,6 @@ class TargetLoss final : public Criterion {
  private:
   double target_;
 };
-
-// Whether the value has fallen so far that only its logarithm tells what it is.
-bool underflows(const StepRecord& record) {
-  constexpr double smallest = 1e-290;  // below it the digits of gradients and sums are lost
-  return record.value < smallest && record.log_value && std::isfinite(*record.log_value);
-}
 
 class GradientTolerance final : public Criterion {
  public:

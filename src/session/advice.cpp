@@ -41,12 +41,19 @@ void advise_on_large_steps(const report::Record& record, std::vector<std::string
         100 * *find_claim(record, "tangent-kernel")->measured));
   const bool separable =
       preflight.separability && preflight.separability->verdict == Separable::yes;
-  if (record.phases && !record.phases->transition_step)
+  const bool overlapping =
+      preflight.separability && preflight.separability->verdict == Separable::no;
+  if (record.plan->method == "large-step-adaptive" && overlapping)
+    lines.emplace_back(
+        "the classes overlap: nothing is promised of large-step-adaptive there, and newton finds "
+        "the minimum");
+  if (record.phases && !record.phases->transition_step &&
+      record.outcome->reason.outcome != Outcome::converged)
     lines.emplace_back(separable
                            ? "the stable phase was not reached: give more steps, or a smaller eta"
                            : "the stable phase was not reached, and where classes overlap there is "
                              "none: newton finds the minimum");
-  if (separable && refuted(record, "separates"))
+  if (refuted(record, "separates"))
     lines.emplace_back(
         "the rows are separable, but this point does not separate them yet: more steps");
 }

@@ -31,8 +31,12 @@ Claims claims_of(const report::Record& record, const Objective& objective, const
   const double floor = preflight.rank ? preflight.rank->duplicate_floor : 0;
   const bool bounded_below = std::isfinite(objective.lower_bound());
   const bool overparametrized = record.problem->regime == "overparametrized";
-  claims.global_minimum = bounded_below && (overparametrized || goal.target_loss ||
-                                            record.forecast->claims_global_minimum);
+  // A penalty has a minimum above 0, which is no bound to be near to.
+  const auto* composite = dynamic_cast<const CompositeObjective*>(&objective);
+  const bool penalized = composite && composite->ridge() > 0;
+  claims.global_minimum =
+      bounded_below && (!penalized || goal.target_loss) &&
+      (overparametrized || goal.target_loss || record.forecast->claims_global_minimum);
   claims.lower_bound = std::max(objective.lower_bound(), floor);
   const double default_target =
       floor > 0 ? default_floor_share * floor : default_target_share * preflight.initial_loss;
@@ -43,7 +47,7 @@ Claims claims_of(const report::Record& record, const Objective& objective, const
   // Who set out for a loss did not set out for a stationary point.
   claims.first_order = !goal.target_loss && !record.plan->target_loss;
   claims.separates = preflight.separability && preflight.separability->verdict == Separable::yes &&
-                     record.problem->model == "linear";
+                     record.problem->model == "linear" && !penalized;
   claims.slack = record.forecast && record.forecast->flow_time ? adapted_flow_slack : 0;
   return claims;
 }

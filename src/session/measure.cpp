@@ -53,21 +53,35 @@ void refuse_wrong_gradient(const GradientCheck& check, bool smooth) {
   throw RefusedError(
       fmt::format("the gradient disagrees with differences of values (Taylor slope {:.2f}, not 2)",
                   check.slope.value_or(0)),
-      "correct it, or say that the problem is not smooth (--force)");
+      "correct it; scale inputs far from 1 (leave --no-standardize out); or say that the problem "
+      "is "
+      "not smooth (--force)");
 }
 
-// The rows that large steps are about: those of a linear model, or the tangent rows of a network
-// that is to be trained by them.
-void measure_classes(const CompositeObjective& problem, const ConstVectorRef& x0, const Goal& goal,
-                     const ProblemSize& size, Preflight& preflight) {
+// Separability of the rows that large steps are about: those of a linear model, the tangent rows of
+// a network that is to be trained by them, and otherwise those of the table itself.
+std::optional<SeparabilityReport> separability(const CompositeObjective& problem,
+                                               const MarginLoss& loss, const ConstVectorRef& x0,
+                                               const Subject& subject, bool large_steps) {
+  constexpr double work = 1e11, aside = 4e10;  // flops; less where only the user wants to know
+  if (problem.model().linear() || large_steps)
+    return measure_separability(*problem.model().linearize(x0), loss, {.max_flops = work});
+  if (!subject.table) return std::nullopt;
+  const LinearModel linear(*subject.table, {.outputs = loss.outputs_per_sample()});
+  return measure_separability(*linear.linearize(Vector::Zero(linear.parameter_count())), loss,
+                              {.max_flops = aside});
+}
+
+void measure_classes(const CompositeObjective& problem, const ConstVectorRef& x0,
+                     const Subject& subject, const Goal& goal, Preflight& preflight) {
   const auto* loss = dynamic_cast<const MarginLoss*>(&problem.loss());
+  if (!loss) return;
   const bool large_steps = goal.method && goal.method->starts_with("large-step");
-  if (!loss || !(problem.model().linear() || large_steps)) return;
-  preflight.separability = measure_separability(*problem.model().linearize(x0), *loss);
+  preflight.separability = separability(problem, *loss, x0, subject, large_steps);
   const auto* linear = dynamic_cast<const LinearObjective*>(&problem);
   if (!linear) return;
   preflight.safe_stepsize = safe_stepsize(*linear);
-  if (large_steps && size.logistic && preflight.separability->verdict == Separable::no)
+  if (large_steps && subject.size.logistic && preflight.separability->verdict == Separable::no)
     preflight.critical_step = measure_critical_step(*linear);
 }
 
@@ -102,7 +116,7 @@ Preflight measure(const CompositeObjective& problem, const ConstVectorRef& x0,
   preflight.gradient_check = check_gradient(problem, x0, seed);
   refuse_wrong_gradient(preflight.gradient_check, subject.smooth);
   preflight.start_norm = x0.norm();
-  measure_classes(problem, x0, goal, subject.size, preflight);
+  measure_classes(problem, x0, subject, goal, preflight);
   if (subject.size.nonzeros > 0) return preflight;  // the rank would need the table made dense
   RankOptions options;
   options.memory_limit = memory_limit;

@@ -26,7 +26,8 @@
 // and the logistic loss is at most e^phi. So after 1/gamma^2 steps, which no first-order method can
 // avoid, the loss is exponentially small in eta t. state.x is the better of a_t and w_t by ln of
 // the objective: the last iterate is often far better, but nothing is promised of it. From any
-// other start the method works and the bound is not promised.
+// other start the method works and the bound is not promised. The gradient norm of the objective at
+// x is measured at every step where that is cheap (10^4 operations), else at every 20th.
 #pragma once
 
 #include "thalweg/method/large_step_watch.hpp"

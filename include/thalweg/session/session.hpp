@@ -16,7 +16,10 @@ struct Subject {
   ProblemSize size;                 ///< describe(problem), with the layers where it is a network
   const Matrix* inputs = nullptr;   ///< (N, D) to look for conflicting rows; not owned; may be null
   const Matrix* targets = nullptr;  ///< (N, Q) as the loss sees them; not owned; may be null
-  bool smooth = true;               ///< false: kinks are expected, the Taylor slope decides nothing
+  /// (N, D) of a table of classes whose model is not linear, to say whether a linear one would
+  /// separate it; not owned; may be null.
+  const Matrix* table = nullptr;
+  bool smooth = true;  ///< false: kinks are expected, the Taylor slope decides nothing
 };
 
 /// The size of a problem from its counts.

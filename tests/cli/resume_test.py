@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import time
 import unittest
@@ -13,20 +14,41 @@ from harness import CliTest, data, thalweg
 
 KILLS = 2
 
-# Each takes about a second: long enough to be killed in the middle.
-RUNS = {
+# Half a second to two: long enough to be killed in the middle.
+REGRESSIONS = {
     "adapted-flow": ["--model", "mlp:40", "--target-loss", "1e-5"],
     "levenberg-marquardt": ["--model", "mlp:20", "--max-steps", "400"],
-    "adam": ["--model", "mlp:32,32", "--max-steps", "3000"],
-    "lbfgs": ["--model", "mlp:32,32", "--max-steps", "1500"],
+    "adam": ["--model", "mlp:32,32", "--max-steps", "8000"],
+    "lbfgs": ["--model", "mlp:32,32", "--max-steps", "3500"],
 }
+# With stepsizes that keep the loss oscillating; newton goes on to where the loss underflows.
+CLASSIFICATIONS = {
+    "large-step": ["--option", "eta=30", "--max-steps", "60000"],
+    "large-step-adaptive": ["--option", "eta=5", "--max-steps", "16000"],
+    "sgd": ["--option", "eta=0.5", "--option", "batch=4", "--max-steps", "4000"],
+    "newton": ["--max-steps", "2000"],
+}
+
+
+def recorded_steps(out):
+    """Steps in the trace of a checkpoint; 0 where there is none."""
+    try:
+        content = (out / "checkpoint.safetensors").read_bytes()
+    except FileNotFoundError:
+        return 0
+    size, = struct.unpack_from("<Q", content)
+    return json.loads(content[8:8 + size])["trace/iteration"]["shape"][0] - 1
 
 
 class Killed(CliTest):
     def words(self, method, threads, out):
-        return ["train", str(self.table), "--target", "strength_mpa", "--method", method,
-                "--threads", str(threads), "--seed", "3", "--out", str(out), "--quiet",
-                *RUNS[method]]
+        if method in REGRESSIONS:
+            problem = [self.table, "--target", "strength_mpa", *REGRESSIONS[method]]
+        else:
+            problem = [data("breast_cancer"), "--target", "benign", "--model", "linear",
+                       *CLASSIFICATIONS[method]]
+        return ["train", *map(str, problem), "--method", method, "--threads", str(threads),
+                "--seed", "3", "--out", str(out), "--quiet"]
 
     def setUp(self):
         super().setUp()
@@ -34,17 +56,19 @@ class Killed(CliTest):
         self.table = self.folder / "part.csv"
         self.table.write_text("\n".join(lines[:61]) + "\n")
 
-    def kill_after(self, words, seconds):
-        """Starts a run and kills it; True when it was still running."""
+    def kill_after(self, words, out, seconds, midway):
+        """Starts a run and kills it, `midway` not before a step is in the checkpoint; True when it
+        was still running."""
         process = subprocess.Popen([harness.BINARY, *words], stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)
-        try:
-            process.wait(timeout=seconds)
-            return False
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            return True
+        moment = time.monotonic() + seconds
+        while process.poll() is None:
+            if time.monotonic() >= moment and (not midway or recorded_steps(out) > 0):
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                return True
+            time.sleep(0.002)
+        return False
 
     def finish(self, out, words):
         """Resumes to the end, or starts again where nothing had been written; which of them."""
@@ -62,12 +86,14 @@ class Killed(CliTest):
         self.assertIn(reference.code, (0, 5), reference.err)
         expected = (whole / "model.safetensors").read_bytes()
         rng = random.Random(f"{method} {threads}")
-        killed = resumed = 0
+        killed = midway = resumed = 0
         for kill in range(KILLS):
             out = self.folder / f"cut{kill}"
             words = self.words(method, threads, out)
             # One kill each in the first, second, ... part of the run.
-            killed += self.kill_after(words, duration * (kill + rng.random()) / KILLS)
+            moment = duration * (kill + rng.random()) / KILLS
+            killed += self.kill_after(words, out, moment, midway=kill % 2 == 1)
+            midway += recorded_steps(out) > 0
             ran, had_begun = self.finish(out, words)
             resumed += had_begun
             with self.subTest(kill=kill):
@@ -80,13 +106,14 @@ class Killed(CliTest):
                 self.assertEqual(reports[0], reports[1])
             shutil.rmtree(out)
         print(f"{method}, {threads} threads: {killed} of {KILLS} killed while running, "
-              f"{resumed} resumed, {duration:.2f} s")
+              f"{resumed} resumed, {midway} of them after some steps, {duration:.2f} s")
         self.assertGreater(killed, 0, "no kill met a running process: the run is too short")
         self.assertGreater(resumed, 0, "every kill came before the first checkpoint")
+        self.assertGreater(midway, 0, "every checkpoint was that of the start")
 
 
 def add_tests():
-    for method in RUNS:
+    for method in REGRESSIONS | CLASSIFICATIONS:
         for threads in (1, 2):
             def test(self, method=method, threads=threads):
                 self.check(method, threads)

@@ -488,8 +488,8 @@ TEST(Network, WithoutHiddenLayersItIsALinearModelThatStartsAtZero) {
 TEST(Network, OnlyPlainNetworksWithoutHiddenLayersAreLinear) {
   const auto ntk = Parametrization::inverse_sqrt_width;
   for (const Network::Options& options : {Network::Options{.inputs = 2, .hidden = {3}},
-                                          {.inputs = 2, .output_scale = 0.5},
-                                          {.inputs = 2, .parametrization = ntk}}) {
+                                          {.inputs = 2, .hidden = {}, .output_scale = 0.5},
+                                          {.inputs = 2, .hidden = {}, .parametrization = ntk}}) {
     const Network network(options);
     EXPECT_FALSE(network.linear());
     EXPECT_THROW(network.linear_on(Matrix::Zero(3, 2)), UsageError);

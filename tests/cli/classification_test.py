@@ -171,6 +171,31 @@ class Toy(Classes):
                 self.assertEqual(outcome["steps"], steps)
                 self.assertEqual(self.verdicts(report)["rate"], "holds")
 
+    def test_adaptive_ends_at_a_tolerance(self):
+        report = self.solve("--method", "large-step-adaptive")
+        self.assertEqual(report["outcome"]["outcome"], "converged")
+        self.assertEqual(report["outcome"]["reason"]["criterion"], "gradient-tolerance")
+        self.assertLess(report["outcome"]["steps"], 200)
+
+    def test_a_budget_of_sgd_counts_its_updates(self):
+        report = self.solve("--method", "sgd", "--budget", "1000", "--option", "batch=2")
+        separability = report["preflight"]["separability"]
+        gamma, norm = separability["margin_lower"], separability["row_norm"]
+        eta = gamma**2 * 1000 * (4 / 2) / (120 * norm**2)  # two updates per pass over four points
+        self.assertAlmostEqual(float(report["plan"]["options"]["eta"]), eta, delta=1e-12 * eta)
+
+    def test_advice_where_the_loss_underflows(self):
+        """The loss is 0 for half of the steps, and its logarithm still falls."""
+        report = self.solve("--method", "large-step-adaptive", "--budget", "2000")
+        self.assertEqual(report["outcome"]["loss"], 0)
+        self.assertLess(report["outcome"]["log_loss"], -1000)
+        self.assertNotIn("hardly help", " ".join(report.get("advice", [])))
+
+    def test_other_losses(self):
+        for name in ("exponential", "polynomial", "squared-hinge"):
+            report = self.solve("--option", f"loss={name}", "--option", "regularization=0.01")
+            self.assertIn(name.replace("-", " "), report["problem"]["objective"])
+
     def test_time_limit(self):
         report = self.large_step(32, 10**9, "--time-limit", "1s")
         self.assertEqual(report["outcome"]["reason"]["criterion"], "time-limit")
@@ -368,6 +393,13 @@ class Sparse(Classes):
                 self.write("u.svm", text)
                 self.assertEqual(self.train("u.svm")["outcome"]["loss"], expected)
 
+    def test_certify_counts_its_rows(self):
+        self.train("t.svm")
+        for name in ("t.svm", "t.csv"):
+            ran = self.run_in_folder("certify", "o", name)
+            self.assertIn(ran.code, (0, 7), ran.err)
+            self.assertIn("60 rows", ran.out.splitlines()[0])
+
     def test_cut_gzip(self):
         self.write("t.svm.gz", gzip.compress((self.folder / "t.svm").read_bytes())[:-12])
         self.assert_error(self.run_in_folder("train", "t.svm.gz", "--out", "o"), 3, "gzip")
@@ -510,6 +542,40 @@ class NotSeparable(Classes):
         self.assertNotIn(report["plan"]["method"], ("large-step", "large-step-adaptive"))
         self.assertFalse(report["forecast"]["claims_separates"])
         self.assertNotIn("log_loss_bound", report["forecast"])
+
+
+class Overlapping(Classes):
+    """Two clouds that no line separates."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("t.csv", as_csv(clouds(60, 2, 0.1, 3)))
+        newton = self.train("t.csv", "--option", "eps=1e-10")
+        self.assertEqual(newton["preflight"]["separability"]["verdict"], "not_separable")
+        self.minimum = newton["outcome"]["loss"]
+
+    def test_large_steps_end_at_the_minimum(self):
+        for eta in ("30", "100", "1000", "1e12", "1e300"):
+            with self.subTest(eta=eta):
+                report = self.train("t.csv", "--method", "large-step", "--option", f"eta={eta}",
+                                    "--max-steps", "3000")
+                self.assertAlmostEqual(report["outcome"]["loss"], self.minimum, delta=1e-12)
+                advice = " ".join(report.get("advice", []))
+                self.assertNotIn("gradient is wrong", advice)
+                self.assertNotIn("give more steps", advice)
+
+    def test_adaptive_says_that_nothing_is_promised(self):
+        report = self.train("t.csv", "--method", "large-step-adaptive", "--max-steps", "300")
+        self.assertNotIn("bound_log_loss", report["outcome"])
+        self.assertNotIn("rate", self.verdicts(report))
+        self.assertIn("overlap", " ".join(report["advice"]))
+
+    def test_squared_hinge_to_rounding(self):
+        for distance in (0.1, 2):  # where they are apart, its minimum is 0
+            self.write("t.csv", as_csv(clouds(60, 2, distance, 3)))
+            with self.subTest(distance=distance):
+                report = self.train("t.csv", "--option", "loss=squared-hinge", "--max-steps", "200")
+                self.assertEqual(self.verdicts(report)["first-order"], "holds")
 
 
 class Awkward(Classes):

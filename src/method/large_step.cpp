@@ -25,11 +25,15 @@ StopReason runaway_reason(double measured) {
           "fallback=safe-step"};
 }
 
-StopReason no_decrease_reason(double stepsize) {
-  return {
-      Outcome::stalled, "line-search", stepsize, std::nullopt,
-      "no stepsize along the gradient decreases the value: rounding is reached, or the gradient "
-      "is wrong"};
+// No step along the gradient decreases the value: converged, where what the last accepted stepsize
+// still promised is lost in the rounding of f.
+StopReason stuck_reason(const FirstOrderState& state, double stepsize) {
+  const double promised = stepsize * state.gradient.squaredNorm();
+  const double rounding = 100 * std::numeric_limits<double>::epsilon() * std::abs(state.value);
+  if (promised <= rounding)
+    return {Outcome::converged, "relative-reduction", promised, rounding, ""};
+  return {Outcome::stalled, "line-search", promised, rounding,
+          "no stepsize along the gradient decreases the value: check the gradient"};
 }
 
 // f(x - eta g) <= f - delta eta |g|^2. Where that drowns in the rounding of f the slopes decide: on
@@ -160,7 +164,7 @@ StepRecord LargeStep::safe_step(const Objective& problem, LargeStepState& state)
   record.step_norm = (state.x - before).norm();
   record.stepsize = eta;
   record.evaluations += evaluations - 1;
-  if (stuck) record.halt = no_decrease_reason(eta);
+  if (stuck) record.halt = stuck_reason(state, state.safe_stepsize);
   return record;
 }
 

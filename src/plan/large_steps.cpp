@@ -82,7 +82,7 @@ std::optional<Stepsize> network_stepsize(const ProblemSize& size, const Prefligh
 
 // A stepsize for `steps` steps of large-step; none where nothing was measured to draw it from.
 std::optional<Stepsize> constant_stepsize(const ProblemSize& size, const Preflight& preflight,
-                                          double steps, const std::string& rule) {
+                                          double steps, const std::string& rule, bool budgeted) {
   if (!size.linear && rule.empty()) return network_stepsize(size, preflight);
   const auto rows = separable_rows(size, preflight);
   if (rows && size.ridge > 0)
@@ -92,9 +92,17 @@ std::optional<Stepsize> constant_stepsize(const ProblemSize& size, const Preflig
     return Stepsize{
         practical_stepsize(*rows, steps),
         fmt::format("margin^2 T / (4 R^2) for T = {:.0f}, a rule of experience", steps)};
-  if (rows)
-    return Stepsize{proved_stepsize(*rows, steps),
+  if (rows) {
+    const double proved = proved_stepsize(*rows, steps);
+    // Only a budget binds to the rule; every stepsize has its bound, and this one cannot oscillate.
+    if (!budgeted && preflight.safe_stepsize.value_or(0) > proved)
+      return Stepsize{
+          *preflight.safe_stepsize,
+          fmt::format("1 / smoothness, above the {:.2g} of the proved rule for T = {:.0f}", proved,
+                      steps)};
+    return Stepsize{proved,
                     fmt::format("margin^2 T / (120 R^2) for T = {:.0f}, the proved rule", steps)};
+  }
   if (preflight.safe_stepsize)
     return Stepsize{*preflight.safe_stepsize,
                     "not known to be separable: 1 / smoothness, at which the loss cannot rise"};
@@ -251,7 +259,7 @@ void choose_large_step_options(const ProblemSize& size, const Preflight& preflig
   if (plan.method == constant_step && !gives_stepsize(plan.options)) {
     const double steps =
         count(goal.budget.value_or(std::max<std::int64_t>(1, steps_allowed(goal, default_steps))));
-    chosen = constant_stepsize(size, preflight, steps, rule);
+    chosen = constant_stepsize(size, preflight, steps, rule, goal.budget.has_value());
     if (chosen && !size.linear && rule.empty())
       plan.options.try_emplace("stages", fmt::format("{}", network_stages));
   }

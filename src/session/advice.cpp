@@ -55,7 +55,8 @@ void advise_on_large_steps(const report::Record& record, std::vector<std::string
                              "none: newton finds the minimum");
   if (refuted(record, "separates"))
     lines.emplace_back(
-        "the rows are separable, but this point does not separate them yet: more steps");
+        "the rows are separable, but this point does not separate them yet: --budget asks for "
+        "more");
 }
 
 }  // namespace

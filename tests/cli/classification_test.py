@@ -283,10 +283,17 @@ class Separability(Classes):
                                  "5000")
         self.assertIn("1/margin^2", ran.out)
 
+    def test_without_a_budget_the_step_is_not_below_the_safe_one(self):
+        report = self.run_json("plan", data("breast_cancer"), "--target", "benign", "--model",
+                               "linear", "--method", "large-step")
+        safe = report["preflight"]["safe_stepsize"]
+        self.assertGreaterEqual(float(report["plan"]["options"]["eta"]), safe)
+
     def test_a_wide_margin_gets_large_steps_and_keeps_the_promise(self):
         self.write("t.csv", as_csv(clouds(60, 4, 2, 3)))
         report = self.train("t.csv", "--budget", "400")
         self.assertEqual(report["plan"]["method"], "large-step-adaptive")
+        self.assertEqual(report["outcome"]["steps"], 400)
         self.assertLessEqual(report["outcome"]["log_loss"], report["forecast"]["log_loss_bound"])
         self.assertEqual(self.verdicts(report)["separates"], "holds")
 
@@ -571,9 +578,9 @@ class Overlapping(Classes):
         self.assertIn("overlap", " ".join(report["advice"]))
 
     def test_squared_hinge_to_rounding(self):
-        for distance in (0.1, 2):  # where they are apart, its minimum is 0
-            self.write("t.csv", as_csv(clouds(60, 2, distance, 3)))
-            with self.subTest(distance=distance):
+        for rows, columns in [(60, 2), (40, 60)]:  # with 60 columns its minimum is 0
+            self.write("t.csv", as_csv(clouds(rows, columns, 0, 4)))
+            with self.subTest(columns=columns):
                 report = self.train("t.csv", "--option", "loss=squared-hinge", "--max-steps", "200")
                 self.assertEqual(self.verdicts(report)["first-order"], "holds")
 

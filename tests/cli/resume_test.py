@@ -14,18 +14,18 @@ from harness import CliTest, data, thalweg
 
 KILLS = 2
 
-# Half a second to two: long enough to be killed in the middle.
+# A second or two, most of them: long enough to be killed in the middle.
 REGRESSIONS = {
-    "adapted-flow": ["--model", "mlp:40", "--target-loss", "1e-5"],
-    "levenberg-marquardt": ["--model", "mlp:20", "--max-steps", "400"],
-    "adam": ["--model", "mlp:32,32", "--max-steps", "8000"],
-    "lbfgs": ["--model", "mlp:32,32", "--max-steps", "3500"],
+    "adapted-flow": ["--model", "mlp:300", "--target-loss", "1e-9"],
+    "levenberg-marquardt": ["--model", "mlp:40,40", "--max-steps", "400"],
+    "adam": ["--model", "mlp:32,32", "--max-steps", "16000"],
+    "lbfgs": ["--model", "mlp:32,32", "--max-steps", "7000"],
 }
 # With stepsizes that keep the loss oscillating; newton goes on to where the loss underflows.
 CLASSIFICATIONS = {
-    "large-step": ["--option", "eta=30", "--max-steps", "60000"],
-    "large-step-adaptive": ["--option", "eta=5", "--max-steps", "16000"],
-    "sgd": ["--option", "eta=0.5", "--option", "batch=4", "--max-steps", "4000"],
+    "large-step": ["--option", "eta=30", "--max-steps", "120000"],
+    "large-step-adaptive": ["--option", "eta=5", "--max-steps", "32000"],
+    "sgd": ["--option", "eta=0.5", "--option", "batch=4", "--max-steps", "8000"],
     "newton": ["--max-steps", "2000"],
 }
 

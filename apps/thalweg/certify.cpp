@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "commands.hpp"
 #include "exit_code.hpp"
@@ -63,10 +64,15 @@ DataError unusable_target(const Table& table, const Column& column, std::size_t 
 }
 
 /// Every row of the table, encoded as the model encodes its inputs and targets.
-Part encode_part(const Encoding& encoding, const Table& table) {
+Part encode_part(const Encoding& encoding, const Table& table, bool keeps_sparse) {
   Part part;
-  part.inputs = encoding.encode(table);
+  if (table.is_sparse() && keeps_sparse)
+    part.sparse = encoding.encode_sparse(table);
+  else
+    part.inputs = encoding.encode(table);
   const auto rows = static_cast<std::size_t>(table.rows());
+  part.rows.resize(rows);
+  std::iota(part.rows.begin(), part.rows.end(), Index{0});
   part.targets.resize(table.rows(), static_cast<Index>(encoding.targets.size()));
   for (std::size_t k = 0; k < encoding.targets.size(); ++k) {
     const Column& column = table.columns[static_cast<std::size_t>(table.find(encoding.targets[k]))];
@@ -94,7 +100,7 @@ Part rows_to_certify(const Settings& settings, const TrainedModel& model,
   const CsvOptions csv = settings.csv.delimiter || !same_data ? settings.csv : origin->settings.csv;
   const Table table = parse_table(source.bytes, source.path, csv);
   if (same_data) return make_dataset(table, origin->settings.dataset).train;
-  return encode_part(model.encoding, table);
+  return encode_part(model.encoding, table, model.network.linear());
 }
 
 /// Without a run there is no start: a model that predicts zero stands for it.
@@ -116,8 +122,9 @@ Claims claims_for(const CompositeObjective& objective, const Settings& settings,
   Claims claims = claims_of(origin->record, objective, goal, eps);
   // Of what was claimed, not of what might have been.
   const auto& claimed = origin->record.certificates;
-  claims.separates = std::any_of(claimed.begin(), claimed.end(),
-                                 [](const Certificate& c) { return c.claim == "separates"; });
+  claims.separates = std::any_of(claimed.begin(), claimed.end(), [](const Certificate& c) {
+    return c.claim == "separates" && c.verdict == Verdict::holds;
+  });
   // The validation rows chose the point: it was never claimed to be a minimum.
   if (origin->record.certificates.empty() && !settings.goal.target_loss)
     claims.global_minimum = false;

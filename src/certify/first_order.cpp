@@ -34,7 +34,7 @@ Assumption compare_with_values(const Objective& problem, const ConstVectorRef& x
   const MeasuredSlope slope = measure_slope(problem, x, v);
   const double spread = std::sqrt(static_cast<double>(x.size()));
   const double error = spread * std::abs(slope.value - g.dot(v));
-  const double allowed = share * std::max(eps, g.norm());
+  const double allowed = share * std::max(eps, g.stableNorm());
 
   Assumption assumption{"differences of values confirm the gradient", {}, Status::unknown};
   if (!std::isfinite(error)) return assumption;
@@ -56,7 +56,7 @@ Certificate certify_first_order(const Objective& problem, const ConstVectorRef& 
   certificate.bound = eps;
   Vector g(x.size());
   problem.value_and_gradient(x, g);
-  const double norm = g.norm();
+  const double norm = g.stableNorm();
   if (!std::isfinite(norm)) {
     certificate.assumptions.push_back({"the gradient is finite at the point", {}, Status::fail});
     return certificate;

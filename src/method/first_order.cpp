@@ -32,7 +32,7 @@ double move_to(FirstOrderState& state, Evaluation point) {
 StepRecord record_of(const FirstOrderState& state) {
   StepRecord record;
   record.value = state.value;
-  record.gradient_norm = state.gradient.norm();
+  record.gradient_norm = state.gradient.stableNorm();
   record.evaluations = 1;
   return record;
 }

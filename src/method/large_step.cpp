@@ -27,10 +27,10 @@ StopReason runaway_reason(double measured) {
 
 // No step along the gradient decreases the value: converged, where what the last accepted stepsize
 // still promised is lost in the rounding of f.
-StopReason stuck_reason(const FirstOrderState& state, double stepsize) {
+StopReason stuck_reason(const FirstOrderState& state, double stepsize, bool blocked) {
   const double promised = stepsize * state.gradient.squaredNorm();
   const double rounding = 100 * std::numeric_limits<double>::epsilon() * std::abs(state.value);
-  if (promised <= rounding)
+  if (promised <= rounding && !blocked)
     return {Outcome::converged, "relative-reduction", promised, rounding, ""};
   return {Outcome::stalled, "line-search", promised, rounding,
           "no stepsize along the gradient decreases the value: check the gradient"};
@@ -147,10 +147,12 @@ StepRecord LargeStep::safe_step(const Objective& problem, LargeStepState& state)
   }
   double eta = 2 * state.safe_stepsize;
   Evaluation trial;
+  bool blocked = false;  // the shortest step that moves leads out of the domain
   do {
     eta /= 2;
     trial = evaluate(problem, state.x - eta * state.gradient);
     evaluations += 1;
+    if (trial.x != state.x) blocked = !trial.finite();
   } while (trial.x != state.x && !decreases_enough(state, trial, eta));
   const bool stuck = trial.x == state.x;
   if (!stuck) {
@@ -164,7 +166,7 @@ StepRecord LargeStep::safe_step(const Objective& problem, LargeStepState& state)
   record.step_norm = (state.x - before).norm();
   record.stepsize = eta;
   record.evaluations += evaluations - 1;
-  if (stuck) record.halt = stuck_reason(state, state.safe_stepsize);
+  if (stuck) record.halt = stuck_reason(state, state.safe_stepsize, blocked);
   return record;
 }
 

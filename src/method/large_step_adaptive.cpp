@@ -41,7 +41,7 @@ double gradient_norm_at_x(const MarginLoss& loss, const LargeStepAdaptiveState& 
   Vector output_gradient(outputs.size()), gradient(state.x.size());
   loss.gradient(outputs, output_gradient);
   state.rows->apply_adjoint(output_gradient, gradient);
-  return gradient.norm();
+  return gradient.stableNorm();
 }
 
 StopReason no_direction_reason() {

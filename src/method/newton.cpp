@@ -87,12 +87,6 @@ double next_radius(const NewtonState& state, const Trial& trial) {
   return step.at_boundary ? expanded : std::clamp(wanted, radius, expanded);
 }
 
-StepRecord record_at(const NewtonState& state) {
-  StepRecord record = record_of(state);
-  record.gradient_norm = state.gradient.stableNorm();
-  return record;
-}
-
 // The verdict where no trial is left: converged, where even an unrestricted step promises no more
 // than a hundred roundings of f.
 StopReason verdict(const NewtonState& state, const NewtonStep& unrestricted) {
@@ -100,7 +94,9 @@ StopReason verdict(const NewtonState& state, const NewtonStep& unrestricted) {
   const double scale = std::max(std::abs(state.value), std::numeric_limits<double>::min());
   StopReason reason{Outcome::converged, "relative-reduction", unrestricted.decrease / scale,
                     limit / scale, ""};
-  if (unrestricted.decrease <= limit) return reason;
+  // At a minimum of value 0 the value has digits left that x has not.
+  if (unrestricted.decrease <= limit || is_negligible(unrestricted.direction, 8 * state.x))
+    return reason;
   reason.outcome = Outcome::stalled;
   reason.advice =
       "no step that can be represented decreases the objective although its model promises it: "
@@ -193,7 +189,7 @@ StepRecord Newton::advance(const Objective& problem, NewtonState& state, Context
         dual_norm(trial.point.gradient, state.metric) / dual_norm(state.gradient, state.metric);
     distance = move_to(state, std::move(trial.point));
   }
-  StepRecord record = record_at(state);
+  StepRecord record = record_of(state);
   record.accepted = trial.accepted;
   record.step_norm = distance;
   if (std::isfinite(trial.gain_ratio)) record.gain_ratio = trial.gain_ratio;
@@ -202,7 +198,7 @@ StepRecord Newton::advance(const Objective& problem, NewtonState& state, Context
 }
 
 StepRecord Newton::describe(const Objective&, const NewtonState& state) const {
-  return record_at(state);
+  return record_of(state);
 }
 
 void Newton::rebuild(const Objective& problem, NewtonState& state, Context&) const {

@@ -43,6 +43,38 @@ void LinearLinearization::write_block(Index first, MatrixRef block) const {
   if (rows_->intercept()) block.bottomRows(1).setOnes();
 }
 
+double LinearLinearization::row_numbers() const {
+  return static_cast<double>(samples()) * static_cast<double>(width());
+}
+
+// Every output of a sample has the same row, at its own parameters.
+Vector LinearLinearization::row_norms() const {
+  Vector of_samples(samples());
+  Matrix block(width(), std::min(block_rows(), samples()));
+  for (Index first = 0; first < samples(); first += block.cols()) {
+    const Index count = std::min(block.cols(), samples() - first);
+    write_block(first, block.leftCols(count));
+    for (Index c = 0; c < count; ++c) of_samples[first + c] = block.col(c).stableNorm();
+  }
+  return of_samples.replicate(outputs_per_sample(), 1);
+}
+
+Vector LinearLinearization::rows_times(const ConstVectorRef& v) const {
+  const Index columns = rows_->columns(), outputs = outputs_per_sample();
+  Matrix of_outputs(width(), outputs);  // parameters of each output side by side
+  for (Index q = 0; q < outputs; ++q) {
+    of_outputs.col(q).head(columns) = v.segment(q * columns, columns);
+    if (rows_->intercept()) of_outputs(columns, q) = v[outputs * columns + q];
+  }
+  Matrix y(samples(), outputs), block(width(), std::min(block_rows(), samples()));
+  for (Index first = 0; first < samples(); first += block.cols()) {
+    const Index count = std::min(block.cols(), samples() - first);
+    write_block(first, block.leftCols(count));
+    y.middleRows(first, count).noalias() = block.leftCols(count).transpose() * of_outputs;
+  }
+  return Eigen::Map<const Vector>(y.data(), y.size());
+}
+
 void LinearLinearization::gram(MatrixRef k) const {
   const Index n = samples(), most = std::min(block_rows(), n);
   Matrix left(width(), most), right(width(), most);

@@ -25,6 +25,9 @@ class LinearLinearization final : public Linearization {
   void apply(const ConstVectorRef& v, VectorRef jv) const override;
   void apply_adjoint(const ConstVectorRef& u, VectorRef jtu) const override;
   void rows(Index first, Index count, MatrixRef rows) const override;
+  Vector row_norms() const override;
+  Vector rows_times(const ConstVectorRef& v) const override;
+  double row_numbers() const override;
   void gram(MatrixRef k) const override;
   void normal(const Matrix& root, MatrixRef h) const override;
   double apply_flops() const override;

@@ -24,6 +24,7 @@ class LinearHessian final : public Hessian {
     model_->outputs(x, y_);
     if (model_->outputs_per_sample() > 1) {
       at_zero_ = model_->linearize(Vector::Zero(model_->parameter_count()));
+      of_loss_ = loss_.hessian(y_);
       return;
     }
     diagonal_of_loss_.resize(y_.size());
@@ -36,7 +37,7 @@ class LinearHessian final : public Hessian {
     } else {
       Vector jv(y_.size()), weighted(y_.size());
       at_zero_->apply(v, jv);
-      loss_.hessian_product(y_, jv, weighted);
+      of_loss_->apply(jv, weighted);
       at_zero_->apply_adjoint(weighted, hv);
     }
     if (ridge_ > 0) hv += ridge_ * v;
@@ -47,6 +48,8 @@ class LinearHessian final : public Hessian {
     Matrix h(samples, outputs);
     if (at_zero_ == nullptr) {
       h.col(0) = diagonal_of_loss_;
+    } else if (const auto exact = of_loss_->diagonal()) {
+      h = Eigen::Map<const Matrix>(exact->data(), samples, outputs);
     } else {  // of S_i' S_i for every sample
       const Matrix root = loss_.hessian_root(y_);
       for (Index q = 0; q < outputs; ++q)
@@ -63,6 +66,7 @@ class LinearHessian final : public Hessian {
   Vector y_;
   Vector diagonal_of_loss_;                 // (N), one output per sample
   std::unique_ptr<Linearization> at_zero_;  // several outputs
+  std::unique_ptr<Hessian> of_loss_;        // several outputs
 };
 
 }  // namespace

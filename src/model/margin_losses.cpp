@@ -46,6 +46,41 @@ struct Softmax {
   }
 };
 
+// (1/N) (diag(p_i) - p_i p_i') for every sample i. Differences are taken to the most likely class
+// t, whose p_t may be 1 to rounding: nothing cancels.
+class SoftmaxHessian final : public Hessian {
+ public:
+  explicit SoftmaxHessian(const ConstMatrixMap& z)
+      : p_(Softmax(z).probabilities), top_(static_cast<std::size_t>(p_.rows())) {
+    for (Index i = 0; i < p_.rows(); ++i) p_.row(i).maxCoeff(&top_[static_cast<std::size_t>(i)]);
+  }
+  void apply(const ConstVectorRef& v, VectorRef hv) const override {
+    const ConstMatrixMap direction(v.data(), p_.rows(), p_.cols());
+    MatrixMap product(hv.data(), p_.rows(), p_.cols());
+    Vector at_top(p_.rows());
+    for (Index i = 0; i < p_.rows(); ++i) at_top[i] = direction(i, top(i));
+    product = direction.colwise() - at_top;
+    const Vector mean = (p_.array() * product.array()).rowwise().sum();
+    product = scale() * (p_.array() * (product.colwise() - mean).array());
+  }
+  std::optional<Vector> diagonal() const override {
+    Matrix square = scale() * (p_.array() * (1 - p_.array())).matrix();
+    for (Index i = 0; i < p_.rows(); ++i) {
+      const Index t = top(i);
+      const double others = p_.row(i).head(t).sum() + p_.row(i).tail(p_.cols() - t - 1).sum();
+      square(i, t) = scale() * p_(i, t) * others;
+    }
+    return Vector(Eigen::Map<const Vector>(square.data(), square.size()));
+  }
+
+ private:
+  double scale() const { return 1 / static_cast<double>(p_.rows()); }
+  Index top(Index sample) const { return top_[static_cast<std::size_t>(sample)]; }
+
+  Matrix p_;                // (N, Q) class probabilities
+  std::vector<Index> top_;  // (N)
+};
+
 // ln of the sum of e^-margin of sample i.
 double log_odds_against(const MarginLoss& loss, const ConstVectorRef& y, Index i) {
   if (loss.classes() == 2) return -loss.sign(i) * y[i];
@@ -148,12 +183,12 @@ void CrossEntropyLoss::hessian_product(const ConstVectorRef& y, const ConstVecto
     kernels::logistic_curvature(y.data(), v.data(), scale, hv.data(), n);
     return;
   }
-  const Softmax softmax(ConstMatrixMap(y.data(), n, classes()));
-  const ConstMatrixMap direction(v.data(), n, classes());
-  MatrixMap product(hv.data(), n, classes());
-  const auto& p = softmax.probabilities;
-  const Vector mean = (p.array() * direction.array()).rowwise().sum();
-  product = scale * (p.array() * (direction.colwise() - mean).array());
+  SoftmaxHessian(ConstMatrixMap(y.data(), n, classes())).apply(v, hv);
+}
+
+std::unique_ptr<Hessian> CrossEntropyLoss::hessian(const ConstVectorRef& y) const {
+  if (classes() == 2) return MarginLoss::hessian(y);
+  return std::make_unique<SoftmaxHessian>(ConstMatrixMap(y.data(), sample_count(), classes()));
 }
 
 Matrix CrossEntropyLoss::hessian_root(const ConstVectorRef& y) const {

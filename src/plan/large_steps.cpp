@@ -31,8 +31,6 @@ bool has_constant_step_theorem(const ProblemSize& size) {
          size.ridge == 0;
 }
 
-bool starts_at_zero(const Preflight& preflight) { return preflight.start_norm == 0; }
-
 double number_option(const Options& options, const std::string& key) {
   const std::string text = option(options, key, "");
   if (text.empty()) return 0;
@@ -42,6 +40,22 @@ double number_option(const Options& options, const std::string& key) {
     return 0;  // the method itself refuses it, with the right words
   }
 }
+
+// A bound is promised of what was measured: a given margin may be smaller and a given row norm
+// larger, no more.
+void require_measured(const Options& options, const std::string& key, double measured,
+                      bool at_most) {
+  constexpr double slack = 1e-9;
+  const double given = number_option(options, key);
+  if (given == 0) return;
+  const bool good = at_most ? given <= (1 + slack) * measured : given >= (1 - slack) * measured;
+  if (good) return;
+  throw UsageError(fmt::format("{}={:g} contradicts the {:g} measured: it must be {} it", key,
+                               given, measured, at_most ? "at most" : "at least"),
+                   "leave it out to take the measured one");
+}
+
+bool starts_at_zero(const Preflight& preflight) { return preflight.start_norm == 0; }
 
 // The option that carries the stepsize, under either of its names.
 bool gives_stepsize(const Options& options) {
@@ -80,14 +94,32 @@ std::optional<Stepsize> network_stepsize(const ProblemSize& size, const Prefligh
                                    beyond_the_edge)};
 }
 
+// For losses that no rule is proved for. Where their curvature is not bounded (exponential loss) it
+// is at most R^2 times the value.
+std::optional<Stepsize> unproved_stepsize(const Preflight& preflight) {
+  if (preflight.safe_stepsize)
+    return Stepsize{*preflight.safe_stepsize, "1 / smoothness: no rule is proved for this loss"};
+  const auto& report = preflight.separability;
+  if (!report || !(report->row_norm > 0)) return std::nullopt;
+  const double value = std::max(1.0, preflight.initial_loss);
+  return Stepsize{1 / (report->row_norm * report->row_norm * value),
+                  "1 / (R^2 loss): no rule is proved for this loss"};
+}
+
 // A stepsize for `steps` steps of large-step; none where nothing was measured to draw it from.
 std::optional<Stepsize> constant_stepsize(const ProblemSize& size, const Preflight& preflight,
                                           double steps, const std::string& rule, bool budgeted) {
   if (!size.linear && rule.empty()) return network_stepsize(size, preflight);
   const auto rows = separable_rows(size, preflight);
-  if (rows && size.ridge > 0)
-    return Stepsize{ridge_stepsize(*rows, size.ridge),
-                    "accelerated by the penalty: margin / (R sqrt(lambda)) and its limits"};
+  if (!size.logistic) return unproved_stepsize(preflight);
+  if (rows && size.ridge > 0) {
+    const double accelerated = ridge_stepsize(*rows, size.ridge);
+    if (preflight.safe_stepsize.value_or(0) > accelerated)
+      return Stepsize{
+          *preflight.safe_stepsize,
+          fmt::format("1 / smoothness, above the {:.2g} of the accelerated rule", accelerated)};
+    return Stepsize{accelerated, "accelerated by the penalty: margin / (R sqrt(lambda))"};
+  }
   if (rows && rule == "practical")
     return Stepsize{
         practical_stepsize(*rows, steps),
@@ -100,8 +132,10 @@ std::optional<Stepsize> constant_stepsize(const ProblemSize& size, const Preflig
           *preflight.safe_stepsize,
           fmt::format("1 / smoothness, above the {:.2g} of the proved rule for T = {:.0f}", proved,
                       steps)};
-    return Stepsize{proved,
-                    fmt::format("margin^2 T / (120 R^2) for T = {:.0f}, the proved rule", steps)};
+    const bool holds = has_constant_step_theorem(size) && starts_at_zero(preflight);
+    return Stepsize{proved, fmt::format("margin^2 T / (120 R^2) for T = {:.0f}, {}", steps,
+                                        holds ? "the proved rule"
+                                              : "a rule that is proved for other problems only")};
   }
   if (preflight.safe_stepsize)
     return Stepsize{*preflight.safe_stepsize,
@@ -115,13 +149,17 @@ std::optional<Stepsize> sgd_stepsize(const ProblemSize& size, const Preflight& p
                                      const Options& options) {
   const auto rows = separable_rows(size, preflight);
   if (!rows || !size.linear || size.ridge > 0) return std::nullopt;
+  if (!size.logistic) return unproved_stepsize(preflight);
   const double batch = std::max(1.0, number_option(options, "batch"));
   const double updates = epochs * std::ceil(count(size.samples) / batch);
-  if (rule == "practical")
-    return Stepsize{practical_stepsize(*rows, updates),
-                    fmt::format("margin^2 T / (4 R^2) for T = {:.0f} updates", updates)};
-  return Stepsize{proved_stepsize(*rows, updates),
-                  fmt::format("margin^2 T / (120 R^2) for T = {:.0f} updates", updates)};
+  const double chosen =
+      rule == "practical" ? practical_stepsize(*rows, updates) : proved_stepsize(*rows, updates);
+  // A single sample has smoothness R^2 / 4; below its inverse nothing is gained.
+  const double safe = 4 / (rows->row_norm * rows->row_norm);
+  if (chosen < safe) return Stepsize{safe, "4 / R^2, at which no single sample's loss rises"};
+  return Stepsize{chosen, fmt::format("margin^2 T / ({} R^2) for T = {:.0f} updates; no gain is "
+                                      "proved for sgd",
+                                      rule == "practical" ? 4 : 120, updates)};
 }
 
 void assume_separable(const Preflight& preflight, Forecast& forecast) {
@@ -152,6 +190,18 @@ void assume_tangent_regime(const ProblemSize& size, const SeparableRows& rows, d
       {"the tangent kernel stays (its drift is measured after the run)", {}, Status::unknown});
 }
 
+// Steps to within 1e-3 of the minimum, by a rule whose constants are not published.
+void assume_ridge_steps(const ProblemSize& size, const SeparableRows& rows, const Plan& plan,
+                        double eta, Forecast& forecast) {
+  constexpr double gap = 1e-3;
+  const double needed = ridge_steps(rows, size.ridge, eta, gap);
+  forecast.assumptions.push_back(
+      {fmt::format("steps to within {:g} of the minimum of the penalized loss, by a rule with "
+                   "constants 1, no bound",
+                   gap),
+       needed, needed <= count(plan.max_steps) ? Status::unknown : Status::fail});
+}
+
 void forecast_constant_step(const ProblemSize& size, const Preflight& preflight, const Plan& plan,
                             Forecast& forecast) {
   const double eta = stepsize_of(plan.options), steps = count(plan.max_steps);
@@ -165,6 +215,11 @@ void forecast_constant_step(const ProblemSize& size, const Preflight& preflight,
   if (!size.linear) return;
   assume_separable(preflight, forecast);
   if (!rows) return;
+  if (size.ridge > 0) {
+    assume_ridge_steps(size, *rows, plan, eta, forecast);
+    return;
+  }
+  if (!has_constant_step_theorem(size)) return;
   const double needed = 120 * std::max(std::exp(1.0), count(size.samples)) * burn_in(*rows);
   assumptions.push_back({"steps for the loss to fall like 1/T^2: at least", needed,
                          steps >= needed ? Status::pass : Status::fail});
@@ -172,10 +227,24 @@ void forecast_constant_step(const ProblemSize& size, const Preflight& preflight,
                          starts_at_zero(preflight) ? Status::pass : Status::fail});
   const bool ramp = number_option(plan.options, "stages") > 0;
   if (!has_constant_step_theorem(size) || ramp || !starts_at_zero(preflight)) return;
-  forecast.transition_bound = transition_steps(*rows, eta);
-  forecast.log_loss_bound = ln_best_loss_bound(*rows, eta, steps);
-  const bool says_something = *forecast.log_loss_bound < std::log(std::log(2.0));
-  forecast.claims_rate = plan.takes_all_steps && says_something;
+  // The theorem is about eta at every step: no fallback may take over.
+  if (option(plan.options, "fallback", "safe-step") != "none") return;
+  const double bound = ln_best_loss_bound(*rows, eta, steps);
+  if (!(bound < std::log(std::log(2.0)))) return;  // no more than the loss at the start
+  forecast.log_loss_bound = bound;
+  const double transition = transition_steps(*rows, eta);
+  if (transition <= steps) forecast.transition_bound = transition;
+  forecast.claims_rate = plan.takes_all_steps;
+}
+
+// The method would refuse it too, but only once a run begins.
+void require_adaptive_problem(const ProblemSize& size) {
+  if (!size.classification || !size.linear)
+    throw UsageError("large-step-adaptive needs a linear model of classes",
+                     "give --model linear, or take --method large-step");
+  if (size.ridge > 0)
+    throw UsageError("large-step-adaptive minimises the loss alone, without a penalty",
+                     "leave regularization out, or take --method newton");
 }
 
 void forecast_adaptive(const ProblemSize& size, const Preflight& preflight, const Plan& plan,
@@ -200,10 +269,6 @@ bool forces_separation(const ProblemSize& size, double log_loss) {
 }
 
 }  // namespace
-
-bool is_large_step(std::string_view method) {
-  return method == constant_step || method == adaptive_step;
-}
 
 std::optional<SeparableRows> separable_rows(const ProblemSize& size, const Preflight& preflight) {
   const auto& report = preflight.separability;
@@ -253,6 +318,7 @@ Decision choose_linear_classifier(const ProblemSize& size, const Preflight& pref
 
 void choose_large_step_options(const ProblemSize& size, const Preflight& preflight,
                                const Goal& goal, const std::string& rule, Plan& plan) {
+  if (plan.method == adaptive_step) require_adaptive_problem(size);
   constexpr std::int64_t default_steps = 10000;
   const bool open = !gives_stepsize(plan.options) || stepsize_of(plan.options) == 0;
   std::optional<Stepsize> chosen;
@@ -274,6 +340,8 @@ void choose_large_step_options(const ProblemSize& size, const Preflight& preflig
       starts_at_zero(preflight))
     plan.options.try_emplace("fallback", "none");
   if (plan.method == adaptive_step && rows && size.linear && size.ridge == 0) {
+    require_measured(plan.options, "margin", preflight.separability->margin_upper, true);
+    require_measured(plan.options, "row-norm", rows->row_norm, false);
     plan.options.try_emplace("margin", fmt::format("{}", rows->margin));
     plan.options.try_emplace("row-norm", fmt::format("{}", rows->row_norm));
   }

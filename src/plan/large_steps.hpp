@@ -6,15 +6,13 @@
 
 namespace thalweg::plan {
 
-bool is_large_step(std::string_view method);  ///< large-step or large-step-adaptive
-
 /// The measured margin, row norm and number of samples; absent unless the rows are separable.
 std::optional<SeparableRows> separable_rows(const ProblemSize& size, const Preflight& preflight);
 
 /// Steps the user allows: the smaller of --max-steps and --budget, else the default.
 std::int64_t steps_allowed(const Goal& goal, std::int64_t otherwise);
 
-/// The method for a linear model of classes, with what speaks for and against; limit in bytes.
+/// The method for a linear model of classes, with what speaks for and against.
 Decision choose_linear_classifier(const ProblemSize& size, const Preflight& preflight,
                                   const Goal& goal);
 

@@ -161,6 +161,19 @@ void measure_into(const MarginRows& margins, const SeparabilityOptions& options,
   search(margins, options, report);
 }
 
+// Norms and margins are measured from the rows themselves, written out one after another, in about
+// the time of forty flops per number. A table too large for that is left undecided.
+bool rows_are_affordable(const Linearization& rows, const SeparabilityOptions& options,
+                         SeparabilityReport& report) {
+  constexpr double work_per_number = 40;
+  const double numbers = rows.row_numbers();
+  if (work_per_number * numbers <= options.max_flops) return true;
+  report.margin_upper = trivial_bound;
+  report.tried =
+      fmt::format("nothing: the table is too large ({:.2g} numbers in its margin rows)", numbers);
+  return false;
+}
+
 }  // namespace
 
 SeparabilityReport measure_separability(const Linearization& rows, const MarginLoss& loss,
@@ -169,7 +182,8 @@ SeparabilityReport measure_separability(const Linearization& rows, const MarginL
   require_fit(rows, loss, options);
   const auto start = Clock::now();
   SeparabilityReport report;
-  measure_into(MarginRows(rows, loss), options, report);
+  if (rows_are_affordable(rows, options, report))
+    measure_into(MarginRows(rows, loss), options, report);
   report.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return report;
 }

@@ -8,10 +8,7 @@
 namespace thalweg::separability {
 
 MarginRows::MarginRows(const Linearization& rows, const MarginLoss& loss)
-    : rows_(rows), loss_(loss), samples_(loss.sample_count()), norms_(rows.output_count()) {
-  for_each_block([&](Index first, const ConstMatrixRef& block) {
-    for (Index c = 0; c < block.cols(); ++c) norms_[first + c] = block.col(c).stableNorm();
-  });
+    : rows_(rows), loss_(loss), samples_(loss.sample_count()), norms_(rows.row_norms()) {
   finite_ = norms_.allFinite();
   row_norm_ = finite_ ? norms_.maxCoeff() : std::numeric_limits<double>::infinity();
 }
@@ -82,11 +79,7 @@ Matrix MarginRows::sample_rows(Index sample) const {
 }
 
 MarginRows::Measured MarginRows::measure(const ConstVectorRef& u) const {
-  Vector y(entries());
-  for_each_block([&](Index first, const ConstMatrixRef& block) {
-    y.segment(first, block.cols()).noalias() = block.transpose() * u;
-  });
-  const Vector all = margins(y / row_norm_);
+  const Vector all = margins(rows_.rows_times(u) / row_norm_);
   const double rounding = linalg::product_rounding(dimension()) * u.norm();
   Measured measured{std::numeric_limits<double>::infinity(), true};
   for (Index entry = 0; entry < entries(); ++entry) {
@@ -98,17 +91,5 @@ MarginRows::Measured MarginRows::measure(const ConstVectorRef& u) const {
 }
 
 double MarginRows::product_flops() const { return rows_.apply_flops(); }
-
-void MarginRows::for_each_block(
-    const std::function<void(Index, const ConstMatrixRef&)>& visit) const {
-  constexpr Index numbers = Index{1} << 17;  // 1 MB
-  const Index size = std::clamp(numbers / dimension(), Index{1}, entries());
-  Matrix block(dimension(), size);
-  for (Index first = 0; first < entries(); first += size) {
-    const Index count = std::min(size, entries() - first);
-    rows_.rows(first, count, block.leftCols(count));
-    visit(first, block.leftCols(count));
-  }
-}
 
 }  // namespace thalweg::separability

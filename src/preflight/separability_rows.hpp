@@ -1,8 +1,6 @@
 // The margins of a classification problem as inner products with rows of its Jacobian. Private.
 #pragma once
 
-#include <functional>
-
 #include "thalweg/problem/margin_loss.hpp"
 #include "thalweg/problem/output_model.hpp"
 
@@ -55,9 +53,6 @@ class MarginRows {
   double product_flops() const;  ///< work of outputs() or combine()
 
  private:
-  // Calls visit(first entry, rows (n, count)) for all rows, in blocks that fit a cache.
-  void for_each_block(const std::function<void(Index, const ConstMatrixRef&)>& visit) const;
-
   const Linearization& rows_;
   const MarginLoss& loss_;
   Index samples_;

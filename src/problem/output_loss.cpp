@@ -4,6 +4,26 @@
 
 namespace thalweg {
 
+namespace {
+
+class ProductHessian final : public Hessian {
+ public:
+  ProductHessian(const OutputLoss& loss, Vector y) : loss_(loss), y_(std::move(y)) {}
+  void apply(const ConstVectorRef& v, VectorRef hv) const override {
+    loss_.hessian_product(y_, v, hv);
+  }
+
+ private:
+  const OutputLoss& loss_;
+  Vector y_;
+};
+
+}  // namespace
+
+std::unique_ptr<Hessian> OutputLoss::hessian(const ConstVectorRef& y) const {
+  return std::make_unique<ProductHessian>(*this, y);
+}
+
 double OutputLoss::log_value(const ConstVectorRef& y) const { return std::log(value(y)); }
 
 void apply_root(const Matrix& root, const ConstVectorRef& v, VectorRef sv) {

@@ -11,6 +11,19 @@
 namespace thalweg {
 namespace {
 
+// Calls visit(first row, transposed rows (n, count)) for all rows of J, in blocks that fit a cache.
+template <class Visit>
+void for_each_block(const Linearization& at, Visit visit) {
+  constexpr Index numbers = Index{1} << 17;  // 1 MB
+  const Index size = std::clamp(numbers / at.parameter_count(), Index{1}, at.output_count());
+  Matrix block(at.parameter_count(), size);
+  for (Index first = 0; first < at.output_count(); first += size) {
+    const Index count = std::min(size, at.output_count() - first);
+    at.rows(first, count, block.leftCols(count));
+    visit(first, ConstMatrixRef(block.leftCols(count)));
+  }
+}
+
 // Columns of a block of J' that fits a bounded buffer of about 64 MB.
 Index block_size(Index parameters, Index outputs) {
   constexpr Index budget = Index{1} << 23;
@@ -86,6 +99,26 @@ double Linearization::gram_flops() const {
 
 double Linearization::normal_flops() const {
   return static_cast<double>(parameter_count()) * apply_flops() / 2;
+}
+
+double Linearization::row_numbers() const {
+  return static_cast<double>(output_count()) * static_cast<double>(parameter_count());
+}
+
+Vector Linearization::row_norms() const {
+  Vector norms(output_count());
+  for_each_block(*this, [&](Index first, const ConstMatrixRef& block) {
+    for (Index c = 0; c < block.cols(); ++c) norms[first + c] = block.col(c).stableNorm();
+  });
+  return norms;
+}
+
+Vector Linearization::rows_times(const ConstVectorRef& v) const {
+  Vector y(output_count());
+  for_each_block(*this, [&](Index first, const ConstMatrixRef& block) {
+    y.segment(first, block.cols()).noalias() = block.transpose() * v;
+  });
+  return y;
 }
 
 double OutputModel::batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,

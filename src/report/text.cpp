@@ -108,7 +108,8 @@ std::string describe_separability(const SeparabilityReport& report) {
     text += fmt::format(", margin between {} and {}", number(report.margin_lower),
                         number(report.margin_upper));
   if (report.verdict == Separable::no) text += ", no margin is above 0";
-  text += fmt::format(" (rows scaled by 1/{})\n", number(report.row_norm));
+  if (report.row_norm > 0) text += fmt::format(" (rows scaled by 1/{})", number(report.row_norm));
+  text += "\n";
   if (!report.conflict.empty()) {
     std::vector<std::string> rows;
     for (const Index row : report.conflict) rows.push_back(fmt::format("{}", row));
@@ -235,7 +236,7 @@ std::string describe_phases(const PhasesSection& phases) {
               : std::string("not reached: the loss stayed above 1/eta\n");
   text += phases.last_increase_step > 0
               ? fmt::format("  increase    last at step {}\n", phases.last_increase_step)
-              : std::string("  increase    never: the loss fell at every step\n");
+              : std::string("  increase    never: the loss rose at no step\n");
   return text;
 }
 

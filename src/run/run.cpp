@@ -113,10 +113,15 @@ class Loop {
   // Completes the record of the point just reached and notes whether it is the best.
   void add(StepRecord record, const Stopwatch& clock) {
     const std::int64_t step = history_.trace.empty() ? 0 : last_step() + 1;
+    note_log_value(record);
     history_.evaluations += record.evaluations;
     record.iteration = step;
     record.samples = history_.evaluations * problem_.sample_count();
     if (record.halt) record.halt = without_non_finite(std::move(*record.halt));
+    // Only the digits have ended, not the run: the loss can still fall.
+    if (record.halt && underflows(record) && !problem_.attains_infimum() &&
+        record.halt->outcome != Outcome::diverged)
+      record.halt.reset();
     const bool moved = step == 0 || record.accepted;
     const bool finite = std::isfinite(record.value) && state_->x.allFinite();
     if (options_.validation && moved && finite) record.validation = options_.validation(state_->x);
@@ -124,6 +129,15 @@ class Loop {
     history_.trace.push_back(std::move(record));
     if (moved && finite) note_best(step);
     thin(history_);
+  }
+
+  // Where the value has lost its digits its logarithm must tell how far the run has come.
+  void note_log_value(StepRecord& record) const {
+    if (record.log_value || problem_.attains_infimum()) return;
+    if (!(record.value >= 0) || record.value >= smallest_precise_value) return;
+    record.evaluations += 1;
+    const double log_value = problem_.log_value(state_->x);
+    if (std::isfinite(log_value)) record.log_value = log_value;
   }
 
   void note_best(std::int64_t step) {

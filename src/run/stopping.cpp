@@ -40,16 +40,10 @@ std::optional<Trend> trend(const std::vector<StepRecord>& trace, Quantity quanti
   return result;
 }
 
-// Whether the value has fallen so far that only its logarithm tells what it is.
-bool underflows(const StepRecord& record) {
-  constexpr double smallest = 1e-290;  // below it the digits of gradients and sums are lost
-  return record.value < smallest && record.log_value && std::isfinite(*record.log_value);
-}
-
 // "the value still falls by 2.1 % per step" and so on: whether a larger budget would help.
 std::string budget_advice(const Progress& progress, const char* remedy) {
   if (underflows(progress.record))
-    return "the value is below 1e-290: there is nothing left to gain";
+    return "the value is below 1e-150: there is nothing left to gain";
   const auto value =
       trend(progress.trace, [](const StepRecord& r) { return std::optional<double>(r.value); });
   const auto gradient = trend(progress.trace, [](const StepRecord& r) { return r.gradient_norm; });
@@ -285,6 +279,11 @@ void require_parameter(bool holds, const char* criterion, const char* must, doub
 }
 
 }  // namespace
+
+bool underflows(const StepRecord& record) {
+  return record.value < smallest_precise_value && record.log_value &&
+         std::isfinite(*record.log_value);
+}
 
 std::vector<StopReason> Criterion::check_all(const Progress& progress) const {
   std::vector<StopReason> reasons;

@@ -47,16 +47,22 @@ void advise_on_large_steps(const report::Record& record, std::vector<std::string
     lines.emplace_back(
         "the classes overlap: nothing is promised of large-step-adaptive there, and newton finds "
         "the minimum");
-  if (record.phases && !record.phases->transition_step &&
-      record.outcome->reason.outcome != Outcome::converged)
-    lines.emplace_back(separable
-                           ? "the stable phase was not reached: give more steps, or a smaller eta"
-                           : "the stable phase was not reached, and where classes overlap there is "
-                             "none: newton finds the minimum");
+  const bool converged = record.outcome->reason.outcome == Outcome::converged;
+  if (preflight.separability && record.phases && !record.phases->transition_step && !converged) {
+    const bool linear = record.problem->model == "linear";
+    lines.emplace_back(linear && !separable
+                           ? "the stable phase was not reached, and where classes overlap there is "
+                             "none: newton finds the minimum"
+                           : "the stable phase was not reached: give more steps, or a smaller eta");
+  }
   if (refuted(record, "separates"))
     lines.emplace_back(
-        "the rows are separable, but this point does not separate them yet: --budget asks for "
-        "more");
+        record.plan->takes_all_steps
+            ? "the rows are separable, but this point does not separate them yet: newton comes "
+              "near "
+              "to a separator in few steps"
+            : "the rows are separable, but this point does not separate them yet: --max-steps asks "
+              "for all of so many steps");
 }
 
 }  // namespace

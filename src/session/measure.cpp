@@ -109,7 +109,7 @@ Preflight measure(const CompositeObjective& problem, const ConstVectorRef& x0,
   preflight.memory.limit = memory_limit;
   Vector gradient(x0.size());
   preflight.initial_loss = problem.value_and_gradient(x0, gradient);
-  preflight.initial_gradient_norm = gradient.norm();
+  preflight.initial_gradient_norm = gradient.stableNorm();
   if (!std::isfinite(preflight.initial_loss) || !gradient.allFinite())
     throw RefusedError("the loss at the start parameters is not a finite number",
                        "give other start parameters with --init or --seed");

@@ -59,7 +59,7 @@ report::OutcomeSection outcome_of(const Objective& problem, const Result& result
   if (std::isfinite(log_loss)) section.log_loss = log_loss;
   Vector gradient(result.best.size());
   problem.value_and_gradient(result.best, gradient);
-  section.gradient_norm = gradient.norm();
+  section.gradient_norm = gradient.stableNorm();
   for (const StepRecord& record : result.trace)
     if (record.iteration == result.best_step) section.flow_time = record.flow_time;
   const StepRecord& last = result.trace.back();

@@ -178,11 +178,24 @@ class Toy(Classes):
         self.assertLess(report["outcome"]["steps"], 200)
 
     def test_a_budget_of_sgd_counts_its_updates(self):
-        report = self.solve("--method", "sgd", "--budget", "1000", "--option", "batch=2")
+        report = self.solve("--method", "sgd", "--budget", "100000", "--option", "batch=2")
         separability = report["preflight"]["separability"]
         gamma, norm = separability["margin_lower"], separability["row_norm"]
-        eta = gamma**2 * 1000 * (4 / 2) / (120 * norm**2)  # two updates per pass over four points
+        eta = gamma**2 * 100000 * (4 / 2) / (120 * norm**2)  # two updates per pass over four points
         self.assertAlmostEqual(float(report["plan"]["options"]["eta"]), eta, delta=1e-12 * eta)
+
+    def test_a_budget_of_sgd_is_not_below_the_safe_step(self):
+        report = self.solve("--method", "sgd", "--budget", "10")
+        norm = report["preflight"]["separability"]["row_norm"]
+        self.assertAlmostEqual(float(report["plan"]["options"]["eta"]), 4 / norm**2, delta=1e-12)
+
+    def test_an_underflow_ends_no_method(self):
+        for method in ("newton", "lbfgs", "levenberg-marquardt"):
+            with self.subTest(method=method):
+                report = self.solve("--method", method, "--max-steps", "1500")
+                self.assertEqual(report["outcome"]["outcome"], "budget_exhausted")
+                self.assertEqual(report["outcome"]["steps"], 1500)
+                self.assertLess(report["outcome"]["log_loss"], -300)
 
     def test_advice_where_the_loss_underflows(self):
         """The loss is 0 for half of the steps, and its logarithm still falls."""

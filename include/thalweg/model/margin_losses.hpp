@@ -17,7 +17,9 @@ class CrossEntropyLoss final : public MarginLoss {
   double batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const override;
   void hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
                        VectorRef hv) const override;
+  std::unique_ptr<Hessian> hessian(const ConstVectorRef& y) const override;
   Matrix hessian_root(const ConstVectorRef& y) const override;
+  bool attains_infimum() const override { return false; }
   double curvature_bound() const override;  ///< 1/4 for two classes, 1/2 for more
   bool below_exponential() const override { return true; }
   std::string description() const override;
@@ -46,6 +48,7 @@ class TwoClassLoss : public MarginLoss {
 class ExponentialLoss final : public TwoClassLoss {
  public:
   using TwoClassLoss::TwoClassLoss;
+  bool attains_infimum() const override { return false; }
   double curvature_bound() const override;  ///< infinite
   bool below_exponential() const override { return true; }
   std::string description() const override;
@@ -60,6 +63,7 @@ class ExponentialLoss final : public TwoClassLoss {
 class PolynomialLoss final : public TwoClassLoss {
  public:
   PolynomialLoss(std::vector<int> labels, double degree);
+  bool attains_infimum() const override { return false; }
   double curvature_bound() const override;  ///< a (a + 1)
   std::string description() const override;
 

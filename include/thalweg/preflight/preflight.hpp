@@ -89,7 +89,7 @@ struct SeparabilityReport {
   /// gamma lies between the two. lower: the smallest margin of `separator`, measured again from the
   /// rows; 0 where none was found. upper: |sum p_i m_i| of the dual point p, measured again.
   double margin_lower = 0, margin_upper = 0;
-  double row_norm = 0;  ///< R > 0, of the rows as the model sees them
+  double row_norm = 0;  ///< R, of the rows as the model sees them; 0: not measured, or all are zero
   Vector separator;     ///< unit parameters (n) of margin_lower; empty where none was found
   /// Samples that contradict each other, ascending: the support of the dual certificate, or equal
   /// rows of different classes. Empty unless the verdict is no.
@@ -128,9 +128,10 @@ GradientCheck check_gradient(const Objective& problem, const ConstVectorRef& x, 
 
 struct Preflight {
   std::optional<RankReport> rank;
-  std::optional<SeparabilityReport> separability;  ///< classification; of tangent rows for networks
-  std::optional<CriticalStep> critical_step;       ///< linear models of inseparable classes
-  std::optional<double> safe_stepsize;  ///< 1/beta, beta a bound on the Hessian norm anywhere
+  /// Classification: of the table's rows; of tangent rows for a network under large steps.
+  std::optional<SeparabilityReport> separability;
+  std::optional<CriticalStep> critical_step;  ///< linear models of inseparable classes
+  std::optional<double> safe_stepsize;        ///< 1/beta, beta a bound on the Hessian norm anywhere
   MemoryReport memory;
   GradientCheck gradient_check;
   double initial_loss = 0;

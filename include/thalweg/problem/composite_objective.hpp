@@ -23,6 +23,7 @@ class CompositeObjective : public Objective, public FiniteSum {
   double log_value(const ConstVectorRef& x) const override;
   Index sample_count() const override { return loss_->sample_count(); }
   double lower_bound() const override { return loss_->lower_bound(); }
+  bool attains_infimum() const override { return ridge() > 0 || loss_->attains_infimum(); }
   std::string description() const override;
 
   /// lambda >= 0 of a term lambda/2 |x|^2 that a derived class adds: 0 here. Methods that look at

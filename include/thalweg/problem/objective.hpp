@@ -30,6 +30,10 @@ class Objective {
   /// value(x); losses that fall below 1e-300 override it. NaN where f(x) < 0.
   virtual double log_value(const ConstVectorRef& x) const;
 
+  /// false: the infimum is approached at infinity alone, as by the logistic loss, so that a value
+  /// which underflows is no minimum.
+  virtual bool attains_infimum() const { return true; }
+
   virtual Index sample_count() const { return 1; }  ///< N, for counting epochs
   virtual double lower_bound() const;  ///< a proved lower bound of f; -infinity if none is known
   virtual std::string description() const { return "objective"; }

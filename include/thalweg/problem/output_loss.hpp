@@ -31,6 +31,9 @@ class OutputLoss {
   /// over the batch. Returns the SUM of their losses (N L is the sum over all samples) and writes
   /// its gradient.
   virtual double batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const = 0;
+  /// The Hessian at y as an operator on (m), for many products at one y. The default keeps y and
+  /// calls hessian_product. It stays valid as long as the loss.
+  virtual std::unique_ptr<Hessian> hessian(const ConstVectorRef& y) const;
   /// A root S of the Hessian, H = S' S, in the layout of Linearization::normal: (m, Q).
   virtual Matrix hessian_root(const ConstVectorRef& y) const = 0;
 
@@ -41,6 +44,8 @@ class OutputLoss {
   virtual std::optional<Vector> minimizer() const { return std::nullopt; }
   virtual double strong_convexity() const { return 0; }  ///< nu >= 0 with L nu-strongly convex
   virtual double lower_bound() const { return 0; }       ///< a proved lower bound of L
+
+  virtual bool attains_infimum() const { return true; }  ///< as Objective::attains_infimum
 
   virtual std::string description() const = 0;
 };

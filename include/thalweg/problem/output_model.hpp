@@ -34,6 +34,12 @@ class Linearization {
   /// Rows first .. first+count-1 of J, written TRANSPOSED into `rows`, shape (n, count): column c
   /// is row first + c.
   virtual void rows(Index first, Index count, MatrixRef rows) const;
+  /// Measured from the rows one by one, so that each number has the rounding of its own row alone:
+  /// the norms of all rows, and J v; both (m).
+  virtual Vector row_norms() const;
+  virtual Vector rows_times(const ConstVectorRef& v) const;
+  /// Numbers that each of them writes out; default m n.
+  virtual double row_numbers() const;
   /// K = J J', shape (m, m); only the lower triangle is written.
   virtual void gram(MatrixRef k) const;
   /// H = J' S' S J, shape (n, n); only the lower triangle is written. `root` is the root S of the

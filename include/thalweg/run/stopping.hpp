@@ -26,6 +26,12 @@ struct Progress {
   bool stop_requested = false;              ///< the stop token was set
 };
 
+/// Below this value the squares of gradients underflow, and soon the gradients: ln of it is
+/// measured instead.
+inline constexpr double smallest_precise_value = 1e-150;
+/// Whether the value of a record has fallen so far that only its log_value tells what it is.
+bool underflows(const StepRecord& record);
+
 class Criterion {
  public:
   virtual ~Criterion() = default;

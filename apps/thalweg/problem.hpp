@@ -39,7 +39,7 @@ struct Problem {
   /// Held-back loss; empty where nothing was held back.
   std::function<double(const ConstVectorRef&)> validation;
   std::optional<Dataset> dataset;
-  LossOptions loss;  ///< with what was decided
+  LossOptions loss;              ///< with what was decided
   std::vector<Index> file_rows;  ///< of the training rows of a table, for messages
   std::optional<Network> network;
   std::optional<nist::Problem> nist;

@@ -324,7 +324,9 @@ TEST(LinearModel, TwoThreadsRepeatTheirBitsAndAgreeWithOne) {
     EXPECT_TRUE(one.y == two.y);
     EXPECT_LE((one.jtu - two.jtu).norm(), 1e-12 * one.jtu.norm());
     EXPECT_LE((one.weighted - two.weighted).norm(), 1e-12 * one.weighted.norm());
-    EXPECT_FALSE(one.g == two.g) << "the second thread was not started";
+    if (hardware_threads() > 1) {  // a build without OpenMP has one
+      EXPECT_FALSE(one.g == two.g) << "the second thread was not started";
+    }
   }
   set_threads(before);
 }

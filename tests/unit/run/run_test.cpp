@@ -324,10 +324,13 @@ TEST_F(CheckpointTest, ALongTraceIsThinnedAndResumesToTheSame) {
     StopToken token;
   } interrupter;
   RunOptions first = saved(max_steps(steps));
+  first.checkpoint->seconds = 1;
   first.stop_token = &interrupter.token;
   first.observers = {&interrupter};
   ASSERT_EQ(run(Identity(), wave, start, first).steps, 40000);
-  const Result rest = resume(Identity(), wave, path, saved(max_steps(steps)));
+  RunOptions second = saved(max_steps(steps));
+  second.checkpoint->seconds = 1;
+  const Result rest = resume(Identity(), wave, path, second);
   EXPECT_EQ(values(rest), values(whole));
   EXPECT_EQ(rest.best_step, whole.best_step);
   EXPECT_EQ(rest.evaluations, whole.evaluations);

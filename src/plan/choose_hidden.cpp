@@ -78,6 +78,15 @@ std::vector<Index> choose_hidden(Index samples, Index inputs, Index outputs, boo
                          {{mlp(width), "its layers would be a bottleneck"}}});
     return {};
   }
+  if (classification && outputs > 1 && !goal.validation) {
+    decisions.push_back(
+        {"model",
+         "linear",
+         "several classes, and no --validation rows that would end a network before "
+         "it fits their noise",
+         {{mlp(width), "fits the training labels, and predicts worse"}}});
+    return {};
+  }
   Decision decision;
   decision.what = "model";
   decision.chosen = mlp(width);

@@ -194,6 +194,10 @@ TEST(ChooseHidden, ClassesThatOutnumberTheUnitsOfALayerGetALinearModel) {
   EXPECT_TRUE(choose_hidden(1437, 64, 10, true, {}, decisions).empty());
   EXPECT_EQ(decisions.back().chosen, "linear");
   EXPECT_FALSE(choose_hidden(1437, 8, 1, true, {}, decisions).empty());
+  EXPECT_TRUE(choose_hidden(1437, 8, 3, true, {}, decisions).empty()) << "no validation rows";
+  Goal validated;
+  validated.validation = true;
+  EXPECT_FALSE(choose_hidden(1437, 8, 3, true, validated, decisions).empty());
   Goal goal;
   goal.method = "large-step";
   EXPECT_TRUE(choose_hidden(1437, 8, 1, true, goal, decisions).empty());

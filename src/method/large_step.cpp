@@ -8,14 +8,14 @@
 namespace thalweg {
 namespace {
 
-constexpr double sufficient_decrease =
-    0.25;  // of eta |g|^2; on a quadratic eta <= 1.5 / lambda_max
+// Of eta |g|^2; on a quadratic it asks for eta <= 1.5 / lambda_max.
+constexpr double sufficient_decrease = 0.25;
 
 StopReason cycle_reason(double measured, double threshold) {
   return {Outcome::stalled, "cycle", measured, threshold,
           "the values repeat themselves or wander without progress, as they do with a large "
-          "stepsize on "
-          "data that are not separable: take eta below 2 / lambda_max of the Hessian at the "
+          "stepsize on data that are not separable: take eta below 2 / lambda_max of the Hessian "
+          "at the "
           "minimiser, fallback=safe-step, or the method newton"};
 }
 
@@ -112,7 +112,7 @@ StepRecord LargeStep::large_step(const Objective& problem, LargeStepState& state
   const double value = problem.value_and_gradient(state.trial, state.trial_gradient);
   if (!std::isfinite(value) || !state.trial.allFinite() || !state.trial_gradient.allFinite()) {
     if (options_.fallback != Fallback::safe_step)
-      return halted(state, non_finite_trial_reason(), 1);
+      return not_moved(measured(problem, state, state.outputs), non_finite_trial_reason());
     state.safe = true;
     StepRecord record = safe_step(problem, state);
     record.evaluations += 1;

@@ -129,19 +129,23 @@ void MarginWatch::measure(const ConstVectorRef& x, Vector& outputs, StepRecord& 
 void MarginWatch::describe(const ConstVectorRef& x, const ConstVectorRef& y,
                            StepRecord& record) const {
   const Vector margins = loss_->smallest_margins(y);
-  const auto wrong = (!(margins.array() > 0)).count();
-  record.training_error = static_cast<double>(wrong) / static_cast<double>(margins.size());
-  const double length = x.norm() * row_norm_;
+  record.training_error = MarginLoss::training_error(margins);
+  const double length = x.stableNorm() * row_norm_;
   if (length > 0) record.margin = margins.minCoeff() / length;
+}
+
+StepRecord not_moved(StepRecord measured, StopReason reason) {
+  measured.accepted = false;
+  measured.step_norm = 0;
+  measured.halt = std::move(reason);
+  return measured;
 }
 
 StepRecord resting(StepRecord measured) {
   measured.step_norm = 0;
   measured.evaluations -= 1;  // value and gradient are those of the step before
   if (measured.value < smallest_value && measured.log_value) return measured;
-  measured.accepted = false;
-  measured.halt = zero_gradient_reason();
-  return measured;
+  return not_moved(std::move(measured), zero_gradient_reason());
 }
 
 void describe_log_value(const Objective& problem, const ConstVectorRef& x, StepRecord& record) {

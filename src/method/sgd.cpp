@@ -58,7 +58,11 @@ StepRecord Sgd::advance(const Objective& problem, SgdState& state, Context& cont
   if (state.gradient.isZero(0)) return resting(describe(problem, state));
   const double eta = state.ramp.stepsize(ramp());
   Evaluation trial = evaluate(problem, epoch(problem, state, eta, context));
-  if (!trial.finite()) return halted(state, non_finite_trial_reason(), 2);
+  if (!trial.finite()) {
+    StepRecord record = not_moved(describe(problem, state), non_finite_trial_reason());
+    record.evaluations += 1;
+    return record;
+  }
   const double distance = move_to(state, std::move(trial));
   state.watch.note(state.value, options_.eta);
   state.ramp.note(state.value, ramp());

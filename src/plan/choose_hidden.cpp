@@ -43,7 +43,7 @@ std::vector<Index> interpolating_hidden(double observations, Index inputs, Index
 // Methods that are about linear models of classes; a budget asks for their promise.
 bool wants_linear(const Goal& goal) {
   const std::string method = goal.method.value_or("auto");
-  return method.starts_with("large-step") || method == "newton" || method == "sgd" ||
+  return is_large_step(method) || method == "newton" || method == "sgd" ||
          (method == "auto" && goal.budget);
 }
 

@@ -7,7 +7,8 @@
 
 #include "thalweg/core/error.hpp"
 
-namespace thalweg::plan {
+namespace thalweg {
+namespace plan {
 namespace {
 
 constexpr const char* constant_step = "large-step";
@@ -162,6 +163,11 @@ std::optional<Stepsize> sgd_stepsize(const ProblemSize& size, const Preflight& p
                                       rule == "practical" ? 4 : 120, updates)};
 }
 
+// A bound that is no better than the loss at the start promises nothing.
+bool says_something(double log_loss, const Preflight& preflight) {
+  return log_loss < std::log(preflight.initial_loss);
+}
+
 void assume_separable(const Preflight& preflight, Forecast& forecast) {
   if (!preflight.separability) return;
   const SeparabilityReport& report = *preflight.separability;
@@ -226,11 +232,11 @@ void forecast_constant_step(const ProblemSize& size, const Preflight& preflight,
   assumptions.push_back({"start at zero", preflight.start_norm,
                          starts_at_zero(preflight) ? Status::pass : Status::fail});
   const bool ramp = number_option(plan.options, "stages") > 0;
-  if (!has_constant_step_theorem(size) || ramp || !starts_at_zero(preflight)) return;
+  if (ramp || !starts_at_zero(preflight)) return;
   // The theorem is about eta at every step: no fallback may take over.
   if (option(plan.options, "fallback", "safe-step") != "none") return;
   const double bound = ln_best_loss_bound(*rows, eta, steps);
-  if (!(bound < std::log(std::log(2.0)))) return;  // no more than the loss at the start
+  if (!says_something(bound, preflight)) return;
   forecast.log_loss_bound = bound;
   const double transition = transition_steps(*rows, eta);
   if (transition <= steps) forecast.transition_bound = transition;
@@ -259,7 +265,9 @@ void forecast_adaptive(const ProblemSize& size, const Preflight& preflight, cons
   assumptions.push_back({"start at zero", preflight.start_norm,
                          starts_at_zero(preflight) ? Status::pass : Status::fail});
   if (!starts_at_zero(preflight) || size.ridge > 0 || !size.logistic) return;
-  forecast.log_loss_bound = ln_adaptive_loss_bound(*rows, size.classes, eta, steps);
+  const double bound = ln_adaptive_loss_bound(*rows, size.classes, eta, steps);
+  if (!says_something(bound, preflight)) return;
+  forecast.log_loss_bound = bound;
   forecast.claims_rate = true;  // it holds at every step, whatever ends the run
 }
 
@@ -269,6 +277,13 @@ bool forces_separation(const ProblemSize& size, double log_loss) {
 }
 
 }  // namespace
+}  // namespace plan
+
+bool is_large_step(std::string_view method) {
+  return method == plan::constant_step || method == plan::adaptive_step;
+}
+
+namespace plan {
 
 std::optional<SeparableRows> separable_rows(const ProblemSize& size, const Preflight& preflight) {
   const auto& report = preflight.separability;
@@ -319,12 +334,10 @@ Decision choose_linear_classifier(const ProblemSize& size, const Preflight& pref
 void choose_large_step_options(const ProblemSize& size, const Preflight& preflight,
                                const Goal& goal, const std::string& rule, Plan& plan) {
   if (plan.method == adaptive_step) require_adaptive_problem(size);
-  constexpr std::int64_t default_steps = 10000;
   const bool open = !gives_stepsize(plan.options) || stepsize_of(plan.options) == 0;
   std::optional<Stepsize> chosen;
   if (plan.method == constant_step && !gives_stepsize(plan.options)) {
-    const double steps =
-        count(goal.budget.value_or(std::max<std::int64_t>(1, steps_allowed(goal, default_steps))));
+    const double steps = std::max(1.0, count(goal.budget.value_or(plan.max_steps)));
     chosen = constant_stepsize(size, preflight, steps, rule, goal.budget.has_value());
     if (chosen && !size.linear && rule.empty())
       plan.options.try_emplace("stages", fmt::format("{}", network_stages));
@@ -358,4 +371,5 @@ void forecast_large_steps(const ProblemSize& size, const Preflight& preflight, c
                               forces_separation(size, *forecast.log_loss_bound);
 }
 
-}  // namespace thalweg::plan
+}  // namespace plan
+}  // namespace thalweg

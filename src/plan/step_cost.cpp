@@ -166,7 +166,7 @@ FirstOrderShape first_order_shape(std::string_view method) {
   if (method == "gd") return {1, 1, 9};                             // one backtracking trial
   if (method == "newton") return {9, 1, 10};                        // some ten products per step
   if (method == "sgd") return {2, 0, 6};                            // an epoch and its measurement
-  if (method.starts_with("large-step")) return {1.1, 0, 9};
+  if (is_large_step(method)) return {1.1, 0, 9};
   return {1, 0, 14};  // adam and others
 }
 

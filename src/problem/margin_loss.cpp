@@ -41,10 +41,9 @@ Vector MarginLoss::smallest_margins(const ConstVectorRef& y) const {
   return smallest;
 }
 
-double MarginLoss::training_error(const ConstVectorRef& y) const {
-  const Vector margins = smallest_margins(y);
-  const auto wrong = (!(margins.array() > 0)).count();  // NaN counts as wrong
-  return static_cast<double>(wrong) / static_cast<double>(sample_count());
+double MarginLoss::training_error(const ConstVectorRef& smallest_margins) {
+  const auto wrong = (!(smallest_margins.array() > 0)).count();
+  return static_cast<double>(wrong) / static_cast<double>(smallest_margins.size());
 }
 
 double MarginLoss::log_exponential(const ConstVectorRef& y, VectorRef gy) const {

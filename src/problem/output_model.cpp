@@ -140,16 +140,7 @@ double OutputModel::batch_sum(const ConstVectorRef& x, Batch batch, const Output
 }
 
 double OutputModel::largest_row_norm() const {
-  const Index m = output_count(), n = parameter_count(), block = block_size(n, m);
-  const auto at_zero = linearize(Vector::Zero(n));
-  Matrix rows(n, block);
-  double largest = 0;
-  for (Index first = 0; first < m; first += block) {
-    const Index count = std::min(block, m - first);
-    at_zero->rows(first, count, rows.leftCols(count));
-    largest = std::max(largest, rows.leftCols(count).colwise().norm().maxCoeff());
-  }
-  return largest;
+  return linearize(Vector::Zero(parameter_count()))->row_norms().maxCoeff();
 }
 
 double OutputModel::forward_flops() const {

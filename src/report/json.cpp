@@ -302,6 +302,7 @@ void fields(Archive& a, Plan& p) {
   a("target_loss", p.target_loss);
   a("gradient_tolerance", p.gradient_tolerance);
   a("max_steps", p.max_steps);
+  a("takes_all_steps", p.takes_all_steps);
   a("may_end_early", p.may_end_early);
 }
 

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "thalweg/session/session.hpp"
 
 namespace thalweg {
@@ -59,8 +57,7 @@ void advise_on_large_steps(const report::Record& record, std::vector<std::string
     lines.emplace_back(
         record.plan->takes_all_steps
             ? "the rows are separable, but this point does not separate them yet: newton comes "
-              "near "
-              "to a separator in few steps"
+              "near to a separator in few steps"
             : "the rows are separable, but this point does not separate them yet: --max-steps asks "
               "for all of so many steps");
 }

@@ -47,7 +47,7 @@ Claims claims_of(const report::Record& record, const Objective& objective, const
   // Who set out for a loss did not set out for a stationary point.
   claims.first_order = !goal.target_loss && !record.plan->target_loss;
   claims.separates = preflight.separability && preflight.separability->verdict == Separable::yes &&
-                     record.problem->model == "linear" && !penalized;
+                     composite && composite->model().linear() && !penalized;
   claims.slack = record.forecast && record.forecast->flow_time ? adapted_flow_slack : 0;
   return claims;
 }

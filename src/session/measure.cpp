@@ -54,8 +54,7 @@ void refuse_wrong_gradient(const GradientCheck& check, bool smooth) {
       fmt::format("the gradient disagrees with differences of values (Taylor slope {:.2f}, not 2)",
                   check.slope.value_or(0)),
       "correct it; scale inputs far from 1 (leave --no-standardize out); or say that the problem "
-      "is "
-      "not smooth (--force)");
+      "is not smooth (--force)");
 }
 
 // Separability of the rows that large steps are about: those of a linear model, the tangent rows of
@@ -76,7 +75,7 @@ void measure_classes(const CompositeObjective& problem, const ConstVectorRef& x0
                      const Subject& subject, const Goal& goal, Preflight& preflight) {
   const auto* loss = dynamic_cast<const MarginLoss*>(&problem.loss());
   if (!loss) return;
-  const bool large_steps = goal.method && goal.method->starts_with("large-step");
+  const bool large_steps = goal.method && is_large_step(*goal.method);
   preflight.separability = separability(problem, *loss, x0, subject, large_steps);
   const auto* linear = dynamic_cast<const LinearObjective*>(&problem);
   if (!linear) return;

@@ -26,8 +26,8 @@ StopWhen stopping(const Goal& goal, const report::Record& record, const StopOpti
   const Plan& plan = *record.plan;
   std::vector<StopWhen> criteria = {zero_gradient(), max_steps(plan.max_steps)};
   // The loss of a large step may rise to any height and still come down, as proved.
-  const bool large_steps = record.preflight->separability &&
-                           (plan.method.starts_with("large-step") || plan.method == "sgd");
+  const bool large_steps =
+      record.preflight->separability && (is_large_step(plan.method) || plan.method == "sgd");
   if (!large_steps) criteria.push_back(divergence());
   // The user wants every one of them.
   const bool all_steps = (goal.max_steps || goal.budget) && !goal.target_loss;

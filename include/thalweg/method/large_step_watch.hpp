@@ -88,6 +88,8 @@ class MarginWatch {
   double row_norm_ = 0;
 };
 
+/// The record of a step that was not kept, made from what was measured at x: it halts for `reason`.
+StepRecord not_moved(StepRecord measured, StopReason reason);
 /// The record of a step from a point whose gradient is exactly zero, made from what was measured
 /// there: x stays. It halts as converged, unless value and gradient have only underflowed.
 StepRecord resting(StepRecord measured);

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "thalweg/plan/forecast.hpp"
@@ -67,6 +68,9 @@ struct Plan {
   /// for a reason that breaks no promise.
   bool may_end_early = false;
 };
+
+/// large-step or large-step-adaptive: what the theory of large steps is about.
+bool is_large_step(std::string_view method);
 
 /// Hidden widths for a table of `samples` rows and `inputs` columns when the user named none:
 /// docs/how-to-choose.md states the rule. Appends the decision "model".

@@ -18,15 +18,13 @@ class MarginLoss : public OutputLoss {
   Index outputs_per_sample() const final { return classes_ == 2 ? 1 : classes_; }
   const std::vector<int>& labels() const { return labels_; }
   int classes() const { return classes_; }
-  /// Margins of a sample: 1 for two classes, else classes - 1.
-  Index margins_per_sample() const { return classes_ - 1; }
   int label(Index sample) const { return labels_[static_cast<std::size_t>(sample)]; }
   double sign(Index sample) const { return label(sample) == 1 ? 1 : -1; }  ///< s, two classes
 
   /// The smallest margin of every sample, (N).
   Vector smallest_margins(const ConstVectorRef& y) const;
-  /// Share of the samples whose smallest margin is not above 0.
-  double training_error(const ConstVectorRef& y) const;
+  /// Share of the samples whose smallest margin is not above 0; NaN is not.
+  static double training_error(const ConstVectorRef& smallest_margins);
   /// ln((1/N) sum over samples and margins m of e^-m) and its gradient in y, (m): for two classes
   /// -s_i softmax(-margins)_i. Neither overflows nor underflows; an upper bound of ln of the
   /// logistic loss.

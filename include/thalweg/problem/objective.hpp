@@ -1,5 +1,4 @@
-// What a problem can compute. A problem states the least it can; adaptors derive the rest
-// (problem/adaptors.hpp).
+// What a problem can compute: an Objective, and capabilities that it may have besides.
 #pragma once
 
 #include <memory>

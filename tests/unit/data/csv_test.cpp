@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "mutated_text.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/core/random.hpp"
 #include "thalweg/data/table.hpp"
@@ -344,21 +345,7 @@ const std::string seed_bytes =
 std::string mutated(RandomStream& random) {
   using namespace std::string_literals;
   static const std::string bytes_that_matter = "\"\",;\t\n\r\0\xFF\xC3"s + "e+-.09n";
-  std::string bytes = seed_bytes;
-  for (auto k = 1 + random.below(6); k > 0; --k) {
-    const auto at = static_cast<std::size_t>(random.below(bytes.size() + 1));
-    const auto length = static_cast<std::size_t>(random.below(8));
-    const char byte = bytes_that_matter[random.below(bytes_that_matter.size())];
-    switch (random.below(5)) {
-      case 0: bytes.erase(at, length); break;
-      case 1: bytes.insert(at, length, byte); break;
-      case 2: bytes.insert(at, bytes.substr(random.below(bytes.size() + 1), 4 * length)); break;
-      case 3: bytes.resize(at); break;
-      default:
-        if (at < bytes.size()) bytes[at] = static_cast<char>(random.below(256));
-    }
-  }
-  return bytes;
+  return mutated_text(seed_bytes, bytes_that_matter, 6, random);
 }
 
 TEST(CsvFuzz, AnyBytesGiveATableOrAnError) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "mutated_text.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/core/random.hpp"
 #include "thalweg/data/dataset.hpp"
@@ -526,21 +527,7 @@ std::string mutated(RandomStream& random) {
   using namespace std::string_literals;
   static const std::string seed_bytes = "+1 1:0.5 3:-2e1 # note\r\n-1 2:.25 17:3\n\n1\n0 4:1e-3\n";
   static const std::string bytes_that_matter = ":: \t#\n\r\0\xFF\xC3"s + "e+-.09n,q";
-  std::string bytes = seed_bytes;
-  for (auto k = 1 + random.below(4); k > 0; --k) {
-    const auto at = static_cast<std::size_t>(random.below(bytes.size() + 1));
-    const auto length = static_cast<std::size_t>(random.below(8));
-    const char byte = bytes_that_matter[random.below(bytes_that_matter.size())];
-    switch (random.below(5)) {
-      case 0: bytes.erase(at, length); break;
-      case 1: bytes.insert(at, length, byte); break;
-      case 2: bytes.insert(at, bytes.substr(random.below(bytes.size() + 1), 4 * length)); break;
-      case 3: bytes.resize(at); break;
-      default:
-        if (at < bytes.size()) bytes[at] = static_cast<char>(random.below(256));
-    }
-  }
-  return bytes;
+  return mutated_text(seed_bytes, bytes_that_matter, 4, random);
 }
 
 TEST(LibsvmFuzz, AnyBytesGiveATableOrAnError) {

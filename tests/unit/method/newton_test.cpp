@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "method/newton_subproblem.hpp"
+#include "rosenbrock.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/core/random.hpp"
 #include "thalweg/model/linear_model.hpp"
@@ -106,30 +107,6 @@ TEST(NewtonStep, KeepsItsDigitsWhereTheObjectiveIsTiny) {
 
 // ---------------------------------------------------------------------------------------------
 // Runs
-
-class Rosenbrock : public Objective {
- public:
-  explicit Rosenbrock(Index n) : n_(n) {}
-  Index dimension() const override { return n_; }
-  double value(const ConstVectorRef& x) const override {
-    Vector g(n_);
-    return value_and_gradient(x, g);
-  }
-  double value_and_gradient(const ConstVectorRef& x, VectorRef g) const override {
-    double f = 0;
-    g.setZero();
-    for (Index i = 0; i + 1 < n_; ++i) {
-      const double valley = x[i + 1] - x[i] * x[i], slope = 1 - x[i];
-      f += 100 * valley * valley + slope * slope;
-      g[i] += -400 * x[i] * valley - 2 * slope;
-      g[i + 1] += 200 * valley;
-    }
-    return f;
-  }
-
- private:
-  Index n_;
-};
 
 class ExactRosenbrock final : public Rosenbrock, public TwiceDifferentiable {
  public:

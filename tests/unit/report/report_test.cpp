@@ -44,6 +44,7 @@ Plan plan() {
   p.target_loss = 1e-3;
   p.max_steps = 77;
   p.may_end_early = true;
+  p.takes_all_steps = true;
   return p;
 }
 

@@ -1,5 +1,7 @@
 #include "bench.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -54,7 +56,7 @@ std::vector<double> Options::reals(const std::string& name) const {
     double value = 0;
     const auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), value);
     if (error != std::errc() || end != item.data() + item.size() || !(value >= 0))
-      throw UsageError("--" + name + " must be numbers, not negative, got '" + item + "'");
+      throw UsageError(fmt::format("--{} must be numbers, not negative, got '{}'", name, item));
     reals.push_back(value);
   }
   return reals;

@@ -61,7 +61,8 @@ class Reading {
   }
 
   double bytes() const {
-    return static_cast<double>(numbers_.size() / chunk * chunk) * sizeof(double);
+    const Index whole_chunks = numbers_.size() / chunk;
+    return static_cast<double>(whole_chunks * chunk) * sizeof(double);
   }
   double checksum() const { return checksum_; }
 

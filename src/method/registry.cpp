@@ -101,7 +101,6 @@ std::vector<MethodInfo> describe_all() {
            "Zhang, Wu, Lin & Bartlett, Minimax optimal convergence of gradient descent in logistic "
            "regression via large and adaptive stepsizes, ICML 2025, arXiv:2504.04105"}),
       describe<GradientDescent>(
-
           {"gradient descent with backtracking or a constant stepsize", "values and gradients",
            "the value falls at every step (armijo); linear rate set by the conditioning where f is "
            "strongly convex",
@@ -117,7 +116,6 @@ std::vector<MethodInfo> describe_all() {
                       "none: a baseline whose steps do not depend on the scale of the value",
                       "Kingma & Ba, Adam: a method for stochastic optimization, ICLR 2015"}),
       describe<Lbfgs>(
-
           {"limited-memory quasi-Newton with a strong Wolfe line search", "values and gradients",
            "the value falls at every step; linear rate where f is uniformly convex",
            "Nocedal, Math. Comp. 35 (1980); Nocedal & Wright, Numerical Optimization, 2nd ed., "

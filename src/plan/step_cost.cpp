@@ -193,7 +193,7 @@ bool needs_composite(std::string_view method) {
 }
 
 std::string step_solver(const Options& options, const ProblemSize& size) {
-  const std::string chosen = option(options, "solver", "auto");
+  std::string chosen = option(options, "solver", "auto");
   if (chosen != "auto") return chosen;
   const Parts part(size);
   constexpr double small_side = 64, small_jacobian = 1e6;

@@ -42,16 +42,6 @@ ProblemSize network_size(const CompositeObjective& objective, const Dataset& dat
   return size;
 }
 
-report::ProblemSection sizes_of(const CompositeObjective& objective) {
-  report::ProblemSection section;
-  section.objective = objective.loss().description();
-  if (objective.ridge() > 0) section.objective += fmt::format(" + {:g}/2 |x|^2", objective.ridge());
-  section.parameters = objective.dimension();
-  section.outputs = objective.output_count();
-  section.regime = objective.overparametrized() ? "overparametrized" : "underparametrized";
-  return section;
-}
-
 std::shared_ptr<const OutputLoss> make_class_loss(const std::vector<int>& labels, int classes,
                                                   const LossOptions& options) {
   using Kind = LossOptions::Kind;
@@ -157,8 +147,9 @@ Problem table_problem(const Settings& settings, const Source& source) {
                        .activation = settings.activation,
                        .intercept = settings.intercept});
   problem.loss = loss_for(settings, dataset, *problem.network, problem.decisions);
-  problem.objective = make_objective(*problem.network, encoding, dataset.train, problem.loss);
-  problem.size = network_size(*problem.objective, dataset, *problem.network);
+  const auto objective = make_objective(*problem.network, encoding, dataset.train, problem.loss);
+  problem.size = network_size(*objective, dataset, *problem.network);
+  problem.objective = objective;
   if (dataset.validation.size() > 0) {
     LossOptions unpenalized = problem.loss;
     unpenalized.ridge = 0;
@@ -186,8 +177,7 @@ Problem built_in_problem(const Settings& settings) {
                                  fmt::join(nist::names(), ", ")));
   problem.nist = nist::load(settings.problem.substr(prefix.size()));
   problem.objective = problem.nist->objective;
-  problem.size.samples = problem.objective->sample_count();
-  problem.size.parameters = problem.objective->dimension();
+  problem.size = describe(*problem.objective);
   return problem;
 }
 
@@ -225,9 +215,8 @@ report::DataSection data_section(const Settings& settings, const Dataset& datase
   return section;
 }
 
-report::ProblemSection problem_section(const CompositeObjective& objective,
-                                       const Network& network) {
-  report::ProblemSection section = sizes_of(objective);
+report::ProblemSection problem_section(const Objective& objective, const Network& network) {
+  report::ProblemSection section = thalweg::problem_section(objective);
   section.model = network.description();
   if (!network.options().hidden.empty())
     section.activation = to_string(network.options().activation);
@@ -236,11 +225,8 @@ report::ProblemSection problem_section(const CompositeObjective& objective,
 
 report::ProblemSection problem_section(const Problem& problem) {
   if (problem.network) return problem_section(*problem.objective, *problem.network);
-  report::ProblemSection section = sizes_of(*problem.objective);
-  if (problem.nist)
-    section.model = "nist:" + problem.nist->name;
-  else
-    section.model = problem.objective->model().description();
+  report::ProblemSection section = thalweg::problem_section(*problem.objective);
+  if (problem.nist) section.model = "nist:" + problem.nist->name;
   return section;
 }
 

@@ -32,7 +32,7 @@ Matrix outputs_on(const Network& network, const Encoding& encoding, const Part& 
                   const Vector& parameters);
 
 struct Problem {
-  std::shared_ptr<const CompositeObjective> objective;
+  std::shared_ptr<const Objective> objective;
   ProblemSize size;
   std::vector<std::string> notices;  ///< what was found in the data and is worth announcing
   std::vector<Decision> decisions;   ///< of the model
@@ -55,6 +55,6 @@ Vector start_parameters(const Problem& problem, const Settings& settings);
 
 report::DataSection data_section(const Settings& settings, const Dataset& dataset);
 report::ProblemSection problem_section(const Problem& problem);
-report::ProblemSection problem_section(const CompositeObjective& objective, const Network& network);
+report::ProblemSection problem_section(const Objective& objective, const Network& network);
 
 }  // namespace thalweg::cli

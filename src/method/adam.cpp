@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "first_order.hpp"
-
 namespace thalweg {
 
 void Adam::Options::visit(OptionVisitor& visitor) {
@@ -15,6 +13,8 @@ void Adam::Options::visit(OptionVisitor& visitor) {
   visitor.option("epsilon", epsilon,
                  "eps > 0, keeps the quotient finite where the gradient vanishes (default of the "
                  "paper)");
+  sampling.visit(visitor);
+  schedule.visit(visitor);
 }
 
 void Adam::Options::validate() const {
@@ -25,49 +25,37 @@ void Adam::Options::validate() const {
   checker.require(beta2 >= 0 && beta2 < 1, "beta2", "lie in [0, 1)", beta2);
   checker.require(epsilon > 0 && std::isfinite(epsilon), "epsilon", "be above 0 and finite",
                   epsilon);
+  sampling.check(checker);
+  schedule.check(checker);
   checker.throw_if_any();
 }
 
-Adam::Adam(Options options) : options_(options) { options_.validate(); }
+Adam::Adam(Options options) : SampledMethod(options.sampling), options_(options) {
+  options_.validate();
+}
 
-void Adam::start(const Objective& problem, AdamState& state, Context&) const {
-  measure(problem, state);
+void Adam::begin(const Objective&, AdamState& state) const {
   state.mean = Vector::Zero(state.x.size());
   state.square = Vector::Zero(state.x.size());
-  state.count = 0;
 }
 
-StepRecord Adam::advance(const Objective& problem, AdamState& state, Context&) const {
-  if (state.gradient.squaredNorm() == 0) return halted(state, zero_gradient_reason(), 0);
-  const auto& [stepsize, beta1, beta2, epsilon] = options_;
-  state.count += 1;
-  state.mean = beta1 * state.mean + (1 - beta1) * state.gradient;
-  state.square = beta2 * state.square + (1 - beta2) * state.gradient.cwiseAbs2();
+Update Adam::update(const Objective& problem, AdamState& state, const Context& context) const {
+  Vector& g = state.batch_gradient;
+  const std::int64_t drawn = batch_gradient(problem, state, context, g);
+  state.mean = options_.beta1 * state.mean + (1 - options_.beta1) * g;
+  state.square = options_.beta2 * state.square + (1 - options_.beta2) * g.cwiseAbs2();
 
-  const auto t = static_cast<double>(state.count);
-  const double mean_scale = 1 / (1 - std::pow(beta1, t));
-  const double square_scale = 1 / (1 - std::pow(beta2, t));
-  Evaluation trial = evaluate(
-      problem, state.x.array() - stepsize * mean_scale * state.mean.array() /
-                                     ((square_scale * state.square.array()).sqrt() + epsilon));
-  if (!trial.finite()) return halted(state, non_finite_trial_reason(), 1);
-
-  const double distance = move_to(state, std::move(trial));
-  StepRecord record = record_of(state);
-  record.step_norm = distance;
-  record.stepsize = stepsize;
-  return record;
+  const auto t = static_cast<double>(state.updates + 1);
+  const double mean_scale = 1 / (1 - std::pow(options_.beta1, t));
+  const double square_scale = 1 / (1 - std::pow(options_.beta2, t));
+  const double stepsize = options_.stepsize * options_.schedule.at(state.updates);
+  state.x.array() -= stepsize * mean_scale * state.mean.array() /
+                     ((square_scale * state.square.array()).sqrt() + options_.epsilon);
+  return {.stepsize = stepsize, .drawn = drawn};
 }
 
-StepRecord Adam::describe(const Objective&, const AdamState& state) const {
-  return record_of(state);
-}
-
-void Adam::rebuild(const Objective&, AdamState& state, Context&) const {
-  const Index n = state.x.size();
-  require_whole(state.gradient.size() == n && state.mean.size() == n && state.square.size() == n &&
-                    state.count >= 0,
-                name());
+bool Adam::is_whole(const AdamState& state) const {
+  return state.mean.size() == state.x.size() && state.square.size() == state.x.size();
 }
 
 }  // namespace thalweg

@@ -8,8 +8,6 @@
 namespace thalweg {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
 double square(double a) { return a * a; }
 double count(Index n) { return static_cast<double>(n); }
 double ln_plus(double a) { return a > 1 ? std::log(a) : 0; }

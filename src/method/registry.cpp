@@ -8,14 +8,19 @@
 #include "thalweg/core/error.hpp"
 #include "thalweg/method/adam.hpp"
 #include "thalweg/method/adapted_flow.hpp"
+#include "thalweg/method/clipped_sgd.hpp"
 #include "thalweg/method/gauss_newton.hpp"
 #include "thalweg/method/gradient_descent.hpp"
+#include "thalweg/method/ian_sgd.hpp"
 #include "thalweg/method/large_step.hpp"
 #include "thalweg/method/large_step_adaptive.hpp"
 #include "thalweg/method/lbfgs.hpp"
 #include "thalweg/method/levenberg_marquardt.hpp"
 #include "thalweg/method/newton.hpp"
+#include "thalweg/method/normalized.hpp"
+#include "thalweg/method/nsgd_momentum.hpp"
 #include "thalweg/method/sgd.hpp"
+#include "thalweg/method/spider.hpp"
 
 namespace thalweg {
 namespace {
@@ -35,8 +40,16 @@ constexpr bool needs_composite(const MethodFor<CompositeObjective, State>*) {
 constexpr bool needs_composite(const Method*) { return false; }
 constexpr bool needs_margins(const LargeStepAdaptive*) { return true; }
 constexpr bool needs_margins(const Method*) { return false; }
-constexpr bool needs_samples(const Sgd*) { return true; }
-constexpr bool needs_samples(const Method*) { return false; }
+template <class State>
+constexpr bool is_sampled(const SampledMethod<State>*) {
+  return true;
+}
+constexpr bool is_sampled(const Method*) { return false; }
+
+std::string default_of(const MethodInfo& info, std::string_view key) {
+  const auto found = std::ranges::find(info.options, key, &OptionInfo::key);
+  return found == info.options.end() ? std::string() : found->default_value;
+}
 
 // Everything but the words follows from the type and its options.
 template <class MethodType>
@@ -50,8 +63,9 @@ MethodInfo describe(const Words& words) {
   info.reference = words.reference;
   info.needs_composite = needs_composite(static_cast<const MethodType*>(nullptr));
   info.needs_margins = needs_margins(static_cast<const MethodType*>(nullptr));
-  info.needs_samples = needs_samples(static_cast<const MethodType*>(nullptr));
   info.options = option_infos(Options{});
+  info.sampled = is_sampled(static_cast<const MethodType*>(nullptr));
+  info.needs_samples = info.sampled && default_of(info, "batch") != "0";
   info.make = [name = info.name](const Texts& texts) {
     return std::make_unique<MethodType>(with_options<Options>(name, texts));
   };
@@ -112,7 +126,41 @@ std::vector<MethodInfo> describe_all() {
            "large stepsize is proved",
            "Robbins & Monro, Ann. Math. Statist. 22 (1951); Wu, Bartlett, Telgarsky & Yu, COLT "
            "2024, arXiv:2402.15926, theorem 4"}),
-      describe<Adam>({"adaptive moment estimation on the full batch", "values and gradients",
+      describe<Normalized>(
+          {"gradient steps divided by a power of the gradient norm",
+           "values and gradients; on batches the gradient of a mean over some of its samples",
+           "curvature at most L0 + L1 |g|^alpha: the value falls at every step without knowing the "
+           "constants; with a fixed gamma a rate, or a floor, known from (rho, beta)",
+           "Yang, Tripp, Sun, Zou & Zhou, Adaptive gradient normalization and independent sampling "
+           "for (stochastic) generalized-smooth optimization, TMLR 2025, arXiv:2410.14054"}),
+      describe<IanSgd>({"stochastic steps divided by the gradient norm of an independent batch",
+                        "the gradient of a mean over some of its samples",
+                        "a normalization without bias: the mean step is along the gradient; "
+                        "O(eps^-4) samples to "
+                        "a gradient norm of eps where curvature and noise grow with the gradient",
+                        "Yang, Tripp, Sun, Zou & Zhou, TMLR 2025, arXiv:2410.14054, algorithm 2"}),
+      describe<ClippedSgd>(
+          {"stochastic steps with clipped gradients, by thresholds or by the published table",
+           "the gradient of a mean over some of its samples",
+           "convex (L0, L1)-smooth objectives, table: O(L0 R^2 / T + s R / sqrt T) above the "
+           "minimum",
+           "Gaash, Levy & Carmon, Convergence of clipped SGD on convex (L0, L1)-smooth functions; "
+           "Pascanu, Mikolov & Bengio, ICML 2013"}),
+      describe<NsgdMomentum>(
+          {"stochastic steps of prescribed length along averaged gradients",
+           "the gradient of a mean over some of its samples",
+           "a mean gradient norm of O(T^(-1/4)) in T steps without knowing any constant",
+           "Cutkosky & Mehta, ICML 2020; Hubler, Yang, Li & He, Parameter-agnostic optimization "
+           "under relaxed smoothness, AISTATS 2024"}),
+      describe<Spider>(
+          {"normalized steps along gradients whose noise is reduced by differences",
+           "the gradient of a mean over some of its samples, and over all",
+           "a gradient norm of eps after O(sqrt(N) / eps^2) samples for mean-square smooth "
+           "objectives",
+           "Fang, Li, Lin & Zhang, SPIDER, NeurIPS 2018"}),
+      describe<Adam>({"adaptive moment estimation, on the full batch or on samples",
+                      "values and gradients; on batches the gradient of a mean over some of its "
+                      "samples",
                       "none: a baseline whose steps do not depend on the scale of the value",
                       "Kingma & Ba, Adam: a method for stochastic optimization, ICLR 2015"}),
       describe<Lbfgs>(

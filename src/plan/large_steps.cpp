@@ -144,15 +144,12 @@ std::optional<Stepsize> constant_stepsize(const ProblemSize& size, const Preflig
   return std::nullopt;
 }
 
-// The same rule for sgd, whose steps are epochs of N / b updates; no gain is proved there.
+// The same rule for sgd; no gain is proved there.
 std::optional<Stepsize> sgd_stepsize(const ProblemSize& size, const Preflight& preflight,
-                                     double epochs, const std::string& rule,
-                                     const Options& options) {
+                                     double updates, const std::string& rule) {
   const auto rows = separable_rows(size, preflight);
   if (!rows || !size.linear || size.ridge > 0) return std::nullopt;
   if (!size.logistic) return unproved_stepsize(preflight);
-  const double batch = std::max(1.0, number_option(options, "batch"));
-  const double updates = epochs * std::ceil(count(size.samples) / batch);
   const double chosen =
       rule == "practical" ? practical_stepsize(*rows, updates) : proved_stepsize(*rows, updates);
   // A single sample has smoothness R^2 / 4; below its inverse nothing is gained.
@@ -343,7 +340,7 @@ void choose_large_step_options(const ProblemSize& size, const Preflight& preflig
       plan.options.try_emplace("stages", fmt::format("{}", network_stages));
   }
   if (plan.method == "sgd" && goal.budget && !gives_stepsize(plan.options))
-    chosen = sgd_stepsize(size, preflight, count(*goal.budget), rule, plan.options);
+    chosen = sgd_stepsize(size, preflight, count(*goal.budget), rule);
   const auto rows = separable_rows(size, preflight);
   const auto& report = preflight.separability;
   if (plan.method == adaptive_step && open && report && report->row_norm > 0)

@@ -120,7 +120,7 @@ std::optional<double> take_eps(Options& options) {
 std::string take_budget_rule(Options& options, const std::string& method) {
   const auto found = options.find("budget-rule");
   if (found == options.end()) return {};
-  const std::string rule = found->second;
+  std::string rule = found->second;
   if (rule != "proved" && rule != "practical")
     throw UsageError(fmt::format("budget-rule must be proved or practical, got '{}'", rule));
   if (method != "large-step" && method != "sgd")

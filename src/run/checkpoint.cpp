@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr const char* format_name = "thalweg-checkpoint/1";
+constexpr const char* format_name = "thalweg-checkpoint/2";
 constexpr const char* remedy = "start the run anew";
 const std::string state_prefix = "state/", trace_prefix = "trace/", loop_prefix = "loop/",
                   extra_prefix = "extra/";
@@ -226,6 +226,8 @@ void put_history(TensorFile& file, const RunHistory& history) {
   file.put(loop_prefix + "validation_step", history.validation_step);
   file.put(loop_prefix + "validations_since_best", history.validations_since_best);
   file.put(loop_prefix + "evaluations", history.evaluations);
+  file.put(loop_prefix + "samples", history.samples);
+  file.put(loop_prefix + "steps", history.steps);
   file.put(loop_prefix + "seconds", history.seconds);
   file.metadata["reasons"] = to_text(history.reasons);
   const auto& halt = history.trace.back().halt;
@@ -241,6 +243,8 @@ RunHistory get_history(const TensorFile& file) {
   history.validation_step = file.integer(loop_prefix + "validation_step");
   history.validations_since_best = file.integer(loop_prefix + "validations_since_best");
   history.evaluations = file.integer(loop_prefix + "evaluations");
+  history.samples = file.integer(loop_prefix + "samples");
+  history.steps = file.integer(loop_prefix + "steps");
   history.seconds = file.number(loop_prefix + "seconds");
   history.reasons = reasons_from_text(file, "reasons");
   const auto halt = reasons_from_text(file, "halt");
@@ -255,6 +259,7 @@ void require_consistent(const TensorFile& file, const RunHistory& history, Index
   };
   bool consistent = !trace.empty() && trace.front().iteration == 0 &&
                     history.best.size() == dimension && history.evaluations >= 0 &&
+                    history.samples >= 0 && history.steps >= trace.back().iteration &&
                     history.validations_since_best >= 0 && history.seconds >= 0 &&
                     is_step(history.point_step) && is_step(history.value_step) &&
                     (history.validation_step == -1 || is_step(history.validation_step));

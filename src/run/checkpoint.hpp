@@ -22,6 +22,8 @@ struct RunHistory {
   std::int64_t validation_step = -1;  ///< the step of the smallest validation loss; -1: none yet
   std::int64_t validations_since_best = 0;
   std::int64_t evaluations = 0;
+  std::int64_t samples = 0;  ///< sample evaluations
+  std::int64_t steps = 0;    ///< may lie beyond the last record of a sampled method
   double seconds = 0;
   std::vector<StopReason> reasons;  ///< why the run ended; empty while it can go on
 };

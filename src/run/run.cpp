@@ -57,7 +57,8 @@ class Loop {
         method_(method),
         options_(options),
         context_(options.context),
-        stop_(any_of({non_finite(), interruption(), options.stop})) {
+        stop_(any_of({non_finite(), interruption(), options.stop})),
+        last_step_(stop_->last_step()) {
     if (options.checkpoint) extra_ = options.checkpoint->extra;
   }
 
@@ -84,9 +85,17 @@ class Loop {
     for (Observer* observer : options_.observers) observer->on_start(history_.trace.front());
     save(clock);
     while (!has_ended()) {
-      add(method_.step(problem_, *state_, context_), clock);
-      for (Observer* observer : options_.observers) observer->on_step(progress(false));
-      if (save_is_due(clock)) save(clock);
+      const double before = history_.seconds;
+      if (last_step_) context_.steps_left = *last_step_ - history_.steps;
+      StepRecord record = method_.step(problem_, *state_, context_);
+      if (record.measured) {
+        add(std::move(record), clock);
+        for (Observer* observer : options_.observers) observer->on_step(progress(false));
+      } else {
+        count(record);
+        history_.seconds = clock.seconds();
+      }
+      if (save_is_due(clock, history_.seconds - before)) save(clock);
     }
     finish();
     save(clock);
@@ -112,11 +121,11 @@ class Loop {
 
   // Completes the record of the point just reached and notes whether it is the best.
   void add(StepRecord record, const Stopwatch& clock) {
-    const std::int64_t step = history_.trace.empty() ? 0 : last_step() + 1;
+    if (history_.trace.empty()) record.updates = 0;
     note_log_value(record);
-    history_.evaluations += record.evaluations;
-    record.iteration = step;
-    record.samples = history_.evaluations * problem_.sample_count();
+    count(record);
+    const std::int64_t step = record.iteration = history_.steps;
+    record.samples = history_.samples;
     if (record.halt) record.halt = without_non_finite(std::move(*record.halt));
     // Only the digits have ended, not the run: the loss can still fall.
     if (record.halt && underflows(record) && !problem_.attains_infimum() &&
@@ -129,6 +138,12 @@ class Loop {
     history_.trace.push_back(std::move(record));
     if (moved && finite) note_best(step);
     thin(history_);
+  }
+
+  void count(const StepRecord& record) {
+    history_.steps += record.updates;
+    history_.evaluations += record.evaluations;
+    history_.samples += record.drawn.value_or(record.evaluations * problem_.sample_count());
   }
 
   // Where the value has lost its digits its logarithm must tell how far the run has come.
@@ -193,10 +208,21 @@ class Loop {
     if (outcome != Outcome::interrupted) history_.reasons = reasons_;
   }
 
-  Progress progress(bool stop_requested) const {
+  // Between two records of a sampled method the last one stands for what is not measured.
+  const StepRecord& current() {
+    const StepRecord& last = history_.trace.back();
+    if (last.iteration == history_.steps) return last;
+    between_ = last;
+    between_.iteration = history_.steps;
+    between_.samples = history_.samples;
+    between_.seconds = history_.seconds;
+    return between_;
+  }
+
+  Progress progress(bool stop_requested) {
     const bool validated = history_.validation_step >= 0;
     return {.start = history_.trace.front(),
-            .record = history_.trace.back(),
+            .record = current(),
             .trace = history_.trace,
             .best_value = at(history_.value_step).value,
             .best_step = history_.value_step,
@@ -208,9 +234,8 @@ class Loop {
   }
 
   // Due when waiting for one more step of the same length would exceed the interval.
-  bool save_is_due(const Stopwatch& clock) const {
+  bool save_is_due(const Stopwatch& clock, double step_seconds) const {
     if (!options_.checkpoint) return false;
-    const double step_seconds = history_.seconds - history_.trace.rbegin()[1].seconds;
     return clock.seconds() + step_seconds >= saved_at_ + options_.checkpoint->seconds;
   }
 
@@ -231,8 +256,8 @@ class Loop {
     result.last = state_->x;
     result.reason = reasons.front();
     result.reasons = reasons;
-    result.steps = last_step();
-    result.samples = history_.trace.back().samples;
+    result.steps = history_.steps;
+    result.samples = history_.samples;
     result.evaluations = history_.evaluations;
     result.seconds = history_.seconds;
     result.trace = history_.trace;
@@ -240,7 +265,6 @@ class Loop {
   }
 
   const StopReason& leading_reason() const { return reasons_.front(); }
-  std::int64_t last_step() const { return history_.trace.back().iteration; }
   const StepRecord& at(std::int64_t step) const { return record_at(history_, step); }
 
   const Objective& problem_;
@@ -248,10 +272,12 @@ class Loop {
   const RunOptions& options_;
   Context context_;
   StopWhen stop_;
+  std::optional<std::int64_t> last_step_;  // at which the run ends at the latest
   std::map<std::string, std::string> extra_;
   RunHistory history_;
   std::unique_ptr<State> state_;
   std::vector<StopReason> reasons_;  // of the last evaluation, leading one first
+  StepRecord between_;               // see current()
   double saved_at_ = 0;              // seconds of the run when the last checkpoint was written
 };
 

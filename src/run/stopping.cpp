@@ -101,6 +101,7 @@ class MaxSteps final : public Criterion {
                       static_cast<double>(progress.record.iteration), static_cast<double>(steps_),
                       budget_advice(progress, "allow more steps")};
   }
+  std::optional<std::int64_t> last_step() const override { return steps_; }
 
  private:
   std::int64_t steps_;
@@ -237,6 +238,12 @@ class AnyOf final : public Criterion {
       std::ranges::move(criterion->check_all(progress), std::back_inserter(reasons));
     return reasons;
   }
+  std::optional<std::int64_t> last_step() const override {
+    std::optional<std::int64_t> least;
+    for (const StopWhen& criterion : criteria_)
+      if (const auto step = criterion->last_step()) least = std::min(*step, least.value_or(*step));
+    return least;
+  }
 
  private:
   std::vector<StopWhen> criteria_;
@@ -260,6 +267,15 @@ class AllOf final : public Criterion {
     }
     if (!all_hold) reasons.clear();
     return reasons;
+  }
+  std::optional<std::int64_t> last_step() const override {
+    std::int64_t largest = 0;
+    for (const StopWhen& criterion : criteria_) {
+      const auto step = criterion->last_step();
+      if (!step) return std::nullopt;
+      largest = std::max(largest, *step);
+    }
+    return largest;
   }
 
  private:

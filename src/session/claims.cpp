@@ -64,7 +64,7 @@ std::vector<Certificate> measure_claims(const Claims& claims, const Objective& o
   return certificates;
 }
 
-std::vector<Certificate> certify(const CompositeObjective& problem, const Vector& start,
+std::vector<Certificate> certify(const Objective& problem, const Vector& start,
                                  const Result& result, const report::Record& record,
                                  const Goal& goal, std::optional<double> eps, bool validated) {
   if (validated && chosen_by_validation(result)) return {};
@@ -79,8 +79,10 @@ std::vector<Certificate> certify(const CompositeObjective& problem, const Vector
     certificates.push_back(judge_loss_bound(result.trace, bound_at_end(record, result)));
   else if (record.forecast->claims_rate || predicted)
     certificates.push_back(judge_rate(result.trace));
-  if (record.plan->method == "large-step" && !problem.model().linear() && start.size() > 0)
-    certificates.push_back(judge_tangent_kernel(problem.model(), start, result.best));
+  const auto* composite = dynamic_cast<const CompositeObjective*>(&problem);
+  if (record.plan->method == "large-step" && composite && !composite->model().linear() &&
+      start.size() > 0)
+    certificates.push_back(judge_tangent_kernel(composite->model(), start, result.best));
   return certificates;
 }
 

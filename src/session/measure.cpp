@@ -86,14 +86,18 @@ void measure_classes(const CompositeObjective& problem, const ConstVectorRef& x0
 
 }  // namespace
 
-ProblemSize describe(const CompositeObjective& problem) {
+ProblemSize describe(const Objective& problem) {
   ProblemSize size;
   size.samples = problem.sample_count();
-  size.outputs_per_sample = problem.loss().outputs_per_sample();
   size.parameters = problem.dimension();
-  size.linear = problem.model().linear();
-  size.ridge = problem.ridge();
-  if (const auto* loss = dynamic_cast<const MarginLoss*>(&problem.loss())) {
+  size.sampled = size.samples > 1 && dynamic_cast<const FiniteSum*>(&problem) != nullptr;
+  const auto* composite = dynamic_cast<const CompositeObjective*>(&problem);
+  size.composite = composite != nullptr;
+  if (!composite) return size;
+  size.outputs_per_sample = composite->loss().outputs_per_sample();
+  size.linear = composite->model().linear();
+  size.ridge = composite->ridge();
+  if (const auto* loss = dynamic_cast<const MarginLoss*>(&composite->loss())) {
     size.classification = true;
     size.classes = loss->classes();
     size.logistic = dynamic_cast<const CrossEntropyLoss*>(loss) != nullptr;
@@ -101,9 +105,8 @@ ProblemSize describe(const CompositeObjective& problem) {
   return size;
 }
 
-Preflight measure(const CompositeObjective& problem, const ConstVectorRef& x0,
-                  const Subject& subject, const Goal& goal, double memory_limit,
-                  std::uint64_t seed) {
+Preflight measure(const Objective& problem, const ConstVectorRef& x0, const Subject& subject,
+                  const Goal& goal, double memory_limit, std::uint64_t seed) {
   Preflight preflight;
   preflight.memory.limit = memory_limit;
   Vector gradient(x0.size());
@@ -115,18 +118,20 @@ Preflight measure(const CompositeObjective& problem, const ConstVectorRef& x0,
   preflight.gradient_check = check_gradient(problem, x0, seed);
   refuse_wrong_gradient(preflight.gradient_check, subject.smooth);
   preflight.start_norm = x0.norm();
-  measure_classes(problem, x0, subject, goal, preflight);
+  const auto* composite = dynamic_cast<const CompositeObjective*>(&problem);
+  if (!composite) return preflight;
+  measure_classes(*composite, x0, subject, goal, preflight);
   if (subject.size.nonzeros > 0) return preflight;  // the rank would need the table made dense
   RankOptions options;
   options.memory_limit = memory_limit;
   options.max_flops = rank_work_limit(subject.size, goal);
   options.inputs = subject.inputs;
   options.targets = subject.targets;
-  preflight.rank = measure_rank(problem, x0, options);
+  preflight.rank = measure_rank(*composite, x0, options);
   return preflight;
 }
 
-void add_plan(report::Record& record, const CompositeObjective& problem, const ConstVectorRef& x0,
+void add_plan(report::Record& record, const Objective& problem, const ConstVectorRef& x0,
               const ProblemSize& size, const Goal& goal) {
   Plan plan = make_plan(size, *record.preflight, goal);
   plan.options = find_method(plan.method).used_options(plan.options);

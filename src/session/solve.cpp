@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "thalweg/core/threads.hpp"
@@ -10,17 +12,25 @@ namespace {
 constexpr double exact_fit_share = 1e-10;      // of the loss at the start
 constexpr Index most_solution_numbers = 1000;  // a report is read by people
 
-report::ProblemSection problem_section(const CompositeObjective& problem) {
+}  // namespace
+
+report::ProblemSection problem_section(const Objective& problem) {
   report::ProblemSection section;
-  section.objective = problem.loss().description();
   section.parameters = problem.dimension();
-  section.outputs = problem.output_count();
-  section.regime = problem.overparametrized() ? "overparametrized" : "underparametrized";
-  section.model = problem.model().description();
+  const auto* composite = dynamic_cast<const CompositeObjective*>(&problem);
+  if (!composite) {
+    section.objective = problem.description();
+    section.outputs = problem.sample_count();
+    return section;
+  }
+  section.objective = composite->loss().description();
+  if (composite->ridge() > 0)
+    section.objective += fmt::format(" + {:g}/2 |x|^2", composite->ridge());
+  section.outputs = composite->output_count();
+  section.regime = composite->overparametrized() ? "overparametrized" : "underparametrized";
+  section.model = composite->model().description();
   return section;
 }
-
-}  // namespace
 
 StopWhen stopping(const Goal& goal, const report::Record& record, const StopOptions& options) {
   const Plan& plan = *record.plan;
@@ -81,7 +91,7 @@ std::optional<report::PhasesSection> phases_of(const Result& result, const Plan&
   return phases;
 }
 
-Solved solve(const CompositeObjective& problem, const ConstVectorRef& x0, const Goal& goal,
+Solved solve(const Objective& problem, const ConstVectorRef& x0, const Goal& goal,
              const SolveOptions& options) {
   const Subject subject = options.subject.value_or(Subject{.size = describe(problem)});
   const double limit = options.memory_limit > 0 ? options.memory_limit : default_memory_limit();

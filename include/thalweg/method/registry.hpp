@@ -21,7 +21,8 @@ struct MethodInfo {
   std::string name, summary, needs, promise, reference;
   bool needs_composite = false;  ///< works on outputs and Jacobian; others need gradients only
   bool needs_margins = false;    ///< works on a linear model with a MarginLoss only
-  bool needs_samples = false;    ///< works on a FiniteSum only
+  bool needs_samples = false;    ///< works on a FiniteSum only, with its default options
+  bool sampled = false;          ///< has the options of method/sampled.hpp
   std::vector<OptionInfo> options;
   /// Makes the method; throws UsageError listing the valid keys for an unknown one, and every
   /// violated range at once.

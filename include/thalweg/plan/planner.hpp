@@ -50,6 +50,7 @@ struct ProblemSize {
   bool logistic = true;       ///< of a classification: cross-entropy, which the theorems are about
   double nonzeros = 0;        ///< of a sparse table; 0: dense
   bool composite = true;      ///< outputs and Jacobian are offered; else gradients only
+  bool sampled = false;       ///< a mean over several samples that batches can be drawn from
   double gradient_flops = 0;  ///< work of one gradient; 0: 6 flops per parameter and sample
 
   Index outputs() const { return samples * outputs_per_sample; }  ///< m

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "thalweg/core/types.hpp"
 
@@ -34,6 +35,9 @@ class Objective {
   virtual bool attains_infimum() const { return true; }
 
   virtual Index sample_count() const { return 1; }  ///< N, for counting epochs
+  /// The first parameter of each group that belongs together (the layers of a network, the primal
+  /// and the dual variables of a robust objective), ascending from 0.
+  virtual std::vector<Index> parameter_groups() const { return {0}; }
   virtual double lower_bound() const;  ///< a proved lower bound of f; -infinity if none is known
   virtual std::string description() const { return "objective"; }
 };

@@ -46,8 +46,15 @@ struct StepRecord {
   std::optional<double> validation;          ///< set by the loop where it was evaluated
   std::int64_t evaluations =
       0;  ///< passes over the data in this step (values, gradients, linearizations)
-  std::int64_t samples = 0;        ///< sample evaluations so far; set by the loop
-  double seconds = 0;              ///< since the run began, over all its parts; set by the loop
+  std::int64_t samples = 0;  ///< sample evaluations so far; set by the loop
+  // A sampled method measures value and gradient norm only once in a while, so that one record
+  // stands for the steps since the last one.
+  std::int64_t updates = 1;  ///< steps that this record stands for
+  /// Sample evaluations of these steps, where they are not whole passes over the data. They alone
+  /// count as samples then, not the passes that measure.
+  std::optional<std::int64_t> drawn;
+  bool measured = true;  ///< false: value and the rest are not those at x, and are not recorded
+  double seconds = 0;    ///< since the run began, over all its parts; set by the loop
   std::optional<StopReason> halt;  ///< the method itself cannot or need not go on, and why
 };
 
@@ -83,6 +90,9 @@ struct Context {
   std::uint64_t seed =
       0;  ///< streams are RandomStream(seed, name); their positions belong into the state
   double memory_limit = 0;  ///< bytes a method may allocate; 0: no limit
+  /// Steps until the run surely ends, set by the loop: a sampled method measures there at the
+  /// latest. 0: not known.
+  std::int64_t steps_left = 0;
 };
 
 /// A method is its options: const after construction, shared between threads.
@@ -96,6 +106,7 @@ class Method {
                                       Context& context) const = 0;
   /// The record of the start: value, gradient norm and so on at x0, as a step would report them.
   virtual StepRecord start_record(const Objective& problem, const State& state) const = 0;
+  /// One step, or for sampled methods several, up to the next measurement or a part of the way.
   virtual StepRecord step(const Objective& problem, State& state, Context& context) const = 0;
   /// An empty state of this method's type, to be filled by visit and then made whole by restore.
   virtual std::unique_ptr<State> blank_state() const = 0;

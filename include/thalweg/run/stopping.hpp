@@ -39,6 +39,8 @@ class Criterion {
   virtual std::optional<StopReason> check(const Progress& progress) const = 0;
   /// Every reason that holds now, a combination's parts included, in the order they were given.
   virtual std::vector<StopReason> check_all(const Progress& progress) const;
+  /// The step at which it holds at the latest, whatever happens; absent: there is none.
+  virtual std::optional<std::int64_t> last_step() const { return std::nullopt; }
 };
 using StopWhen = std::shared_ptr<const Criterion>;
 

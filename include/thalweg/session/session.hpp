@@ -23,17 +23,16 @@ struct Subject {
 };
 
 /// The size of a problem from its counts.
-ProblemSize describe(const CompositeObjective& problem);
+ProblemSize describe(const Objective& problem);
 
 /// Everything preflight measures at x0. Throws RefusedError where loss or gradient is not finite
 /// there, or where the gradient disagrees with differences of values and `subject.smooth`.
-Preflight measure(const CompositeObjective& problem, const ConstVectorRef& x0,
-                  const Subject& subject, const Goal& goal, double memory_limit,
-                  std::uint64_t seed);
+Preflight measure(const Objective& problem, const ConstVectorRef& x0, const Subject& subject,
+                  const Goal& goal, double memory_limit, std::uint64_t seed);
 
 /// Adds plan and forecast to a record that has a preflight. Throws RefusedError, naming a method
 /// that would fit, where the plan needs more memory than preflight allows.
-void add_plan(report::Record& record, const CompositeObjective& problem, const ConstVectorRef& x0,
+void add_plan(report::Record& record, const Objective& problem, const ConstVectorRef& x0,
               const ProblemSize& size, const Goal& goal);
 
 /// What ends a run by its plan.
@@ -67,6 +66,9 @@ inline constexpr double default_floor_share = 1e-6;
 /// eps of first-order claims: this times max(1, gradient norm at the start).
 inline constexpr double default_eps_share = 1e-3;
 
+/// The section "problem" of a record, without the names of a network.
+report::ProblemSection problem_section(const Objective& problem);
+
 /// What a run may claim at its point, from what its record says.
 Claims claims_of(const report::Record& record, const Objective& objective, const Goal& goal,
                  std::optional<double> eps);
@@ -76,7 +78,7 @@ std::vector<Certificate> measure_claims(const Claims& claims, const Objective& o
 /// judged from the trace. A point that validation rows chose on the way claims nothing. Of a
 /// network trained by large steps the drift of its tangent kernel from `start` on is measured,
 /// where the start is known (not empty).
-std::vector<Certificate> certify(const CompositeObjective& problem, const Vector& start,
+std::vector<Certificate> certify(const Objective& problem, const Vector& start,
                                  const Result& result, const report::Record& record,
                                  const Goal& goal, std::optional<double> eps, bool validated);
 
@@ -100,7 +102,7 @@ struct Solved {
 };
 
 /// Measures, plans, forecasts, runs, certifies.
-Solved solve(const CompositeObjective& problem, const ConstVectorRef& x0, const Goal& goal = {},
+Solved solve(const Objective& problem, const ConstVectorRef& x0, const Goal& goal = {},
              const SolveOptions& options = {});
 
 }  // namespace thalweg

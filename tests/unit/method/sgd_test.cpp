@@ -30,44 +30,42 @@ struct Regression {
       std::make_shared<SquaredLoss>(Matrix(targets))};
 };
 
-RunOptions epochs(std::int64_t count, std::uint64_t seed = 0) {
+RunOptions updates(std::int64_t count, std::uint64_t seed = 0) {
   RunOptions options;
   options.stop = max_steps(count);
   options.context.seed = seed;
   return options;
 }
 
-// Batches of 1, of a size that does not divide N, and of more than N.
+// Batches of 1, of a size that does not divide N, of all, and of more than N.
 class Batches : public testing::TestWithParam<Index> {};
 INSTANTIATE_TEST_SUITE_P(Sizes, Batches, testing::Values(1, 5, 23, 1000));
 
-TEST_P(Batches, AnEpochDrawsAsManySamplesAsThereAre) {
+TEST_P(Batches, EveryUpdateIsAGradientStepOverItsBatch) {
   const Regression r;
   const double eta = 0.05;
-  const Result result =
-      run(r.objective, Sgd({.eta = eta, .batch = GetParam()}), Vector::Zero(3), epochs(3, 17));
-  RandomStream stream(17, "batch");
+  const Result result = run(r.objective, Sgd({.eta = eta, .sampling = {.batch = GetParam()}}),
+                            Vector::Zero(3), updates(7, 17));
+  std::int64_t position = 0;
+  std::vector<Index> batch;
   Vector w = Vector::Zero(3);
-  for (int epoch = 0; epoch < 3; ++epoch)
-    for (Index left = 23; left > 0;) {
-      const Index count = std::min(left, GetParam());
-      Vector g = Vector::Zero(3);
-      for (Index k = 0; k < count; ++k) {
-        const auto i = static_cast<Index>(stream.below(23));
-        const Vector row = r.inputs.row(i);
-        g += (row.dot(w) - r.targets[i]) / static_cast<double>(count) * row;
-      }
-      w -= eta * g;
-      left -= count;
+  for (int update = 0; update < 7; ++update) {
+    draw_batch(17, "batch", position, 23, GetParam(), batch);
+    Vector g = Vector::Zero(3);
+    for (const Index i : batch) {
+      const Vector row = r.inputs.row(i);
+      g += (row.dot(w) - r.targets[i]) / static_cast<double>(batch.size()) * row;
     }
+    w -= eta * g;
+  }
   EXPECT_LT((result.last - w).norm(), 1e-12);
-  // One pass of the start; per epoch one of the batches and one of the full objective.
-  EXPECT_EQ(result.samples, 23 * (1 + 2 * 3));
+  EXPECT_EQ(result.samples, 7 * std::min<Index>(23, GetParam()));
+  EXPECT_EQ(result.steps, 7);
 }
 
 TEST(Sgd, RecordsTheFullObjective) {
   const Regression r;
-  const Result result = run(r.objective, Sgd(), Vector::Zero(3), epochs(4));
+  const Result result = run(r.objective, Sgd(), Vector::Zero(3), updates(4));
   Vector g(3);
   EXPECT_EQ(result.trace.back().value, r.objective.value_and_gradient(result.last, g));
   EXPECT_EQ(*result.trace.back().gradient_norm, g.norm());
@@ -76,7 +74,7 @@ TEST(Sgd, RecordsTheFullObjective) {
 TEST(Sgd, TheSeedDecidesTheRun) {
   const Regression r;
   const auto last = [&](std::uint64_t seed) {
-    return run(r.objective, Sgd(), Vector::Zero(3), epochs(2, seed)).last;
+    return run(r.objective, Sgd(), Vector::Zero(3), updates(2, seed)).last;
   };
   EXPECT_EQ(last(1), last(1));
   EXPECT_NE(last(1), last(2));
@@ -88,9 +86,11 @@ TEST(Sgd, TheNoiseFloorFollowsStepsizeAndBatch) {
   const Vector best = r.inputs.colPivHouseholderQr().solve(r.targets);
   const double minimum = r.objective.value(best);
   const auto floor_of = [&](double eta, std::int64_t batch) {
-    const Result result = run(r.objective, Sgd({.eta = eta, .batch = batch}), best, epochs(400, 3));
+    const Result result = run(r.objective, Sgd({.eta = eta, .sampling = {.batch = batch}}), best,
+                              updates(batch == 1 ? 400 * 23 : 400 * 3, 3));
     double mean = 0;
-    for (const StepRecord& record : result.trace) mean += (record.value - minimum) / 401;
+    for (const StepRecord& record : result.trace)
+      mean += (record.value - minimum) / static_cast<double>(result.trace.size());
     return mean;
   };
   const double large = floor_of(0.2, 1);
@@ -112,10 +112,11 @@ TEST(Sgd, LargeStepsizesWorkOnSeparableData) {
   const double norm = rows.rowwise().norm().maxCoeff();
   const SeparableRows table{0.5 / norm, norm, 50};
   for (const double eta : {0.1, 1.0, 10.0, 1000.0}) {
-    const Result result = run(f, Sgd({.eta = eta}), Vector::Zero(4), epochs(200));
+    const Result result = run(f, Sgd({.eta = eta}), Vector::Zero(4), updates(200 * 50));
     EXPECT_EQ(*result.trace.back().training_error, 0) << "eta " << eta;
     double mean = 0;
-    for (const StepRecord& record : result.trace) mean += record.value / 201;
+    for (const StepRecord& record : result.trace)
+      mean += record.value / static_cast<double>(result.trace.size());
     EXPECT_LE(std::log(mean), ln_sgd_loss_bound(table, eta, 200 * 50, 0.01)) << "eta " << eta;
     EXPECT_EQ(result.reason.outcome, Outcome::budget_exhausted);
   }
@@ -123,8 +124,8 @@ TEST(Sgd, LargeStepsizesWorkOnSeparableData) {
 
 TEST(Sgd, TheRampEndsAtEta) {
   const Regression r;
-  const Result result = run(r.objective, Sgd({.eta = 0.1, .stages = 2, .stage_steps = 3}),
-                            Vector::Zero(3), epochs(10));
+  const Result result = run(r.objective, Sgd({.eta = 0.1, .stages = 2, .stage_measurements = 3}),
+                            Vector::Zero(3), updates(10 * 23));
   double previous = 0;
   for (std::size_t i = 1; i < result.trace.size(); ++i) {
     EXPECT_GE(*result.trace[i].stepsize, previous);
@@ -150,7 +151,7 @@ TEST(Sgd, NeedsSamples) {
 
 TEST(Sgd, NamesEveryViolatedRangeAtOnce) {
   try {
-    Sgd({.eta = 0, .batch = 0, .stages = -1, .stage_steps = 0});
+    Sgd({.eta = 0, .sampling = {.batch = -1}, .stages = -1, .stage_measurements = 0});
     FAIL() << "accepted";
   } catch (const UsageError& error) {
     for (const char* key : {"eta", "batch", "stages", "stage-steps"})

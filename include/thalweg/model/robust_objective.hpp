@@ -32,8 +32,8 @@ namespace thalweg {
 /// |---|---|---|---|
 /// | w | the model's parameters, first in a point | (n - 1) | |
 /// | eta | last in a point | | loss |
-/// | K | sample_count(), term_count | | |
-/// | p | weights | (K) | |
+/// | K | sample_count() | | |
+/// | p | weights_ | (K) | |
 /// | lambda, a | lambda, fraction | | loss, 1 |
 /// | kappa | penalty | | loss |
 ///

@@ -29,6 +29,12 @@ Vector stacked(const Matrix& targets, Batch batch) {
   return chosen;
 }
 
+// The sum over the outputs of every sample, (b), of what is stacked output by output.
+Vector sample_sums(const Vector& of_outputs, Index outputs) {
+  const Index samples = of_outputs.size() / outputs;
+  return Eigen::Map<const Matrix>(of_outputs.data(), samples, outputs).rowwise().sum();
+}
+
 // Block diagonal root of a diagonal Hessian, in the layout of Linearization::normal.
 Matrix diagonal_root(const Vector& root, Index samples, Index outputs) {
   Matrix s = Matrix::Zero(samples * outputs, outputs);
@@ -37,7 +43,14 @@ Matrix diagonal_root(const Vector& root, Index samples, Index outputs) {
   return s;
 }
 
-// Written so that NaN passes through.
+// h(r) of the Huber loss and its derivative, written so that NaN passes through.
+auto huber(double delta) {
+  return [delta](double r) {
+    const double size = std::abs(r);
+    return size <= delta ? r * r / 2 : delta * (size - delta / 2);
+  };
+}
+
 auto slope(double delta) {
   return [delta](double r) { return r > delta ? delta : (r < -delta ? -delta : r); };
 }
@@ -61,6 +74,11 @@ void SquaredLoss::gradient(const ConstVectorRef& y, VectorRef gy) const {
 double SquaredLoss::batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const {
   gy = y - stacked(targets_, batch);
   return gy.squaredNorm() / 2;
+}
+
+void SquaredLoss::batch_losses(Batch batch, const ConstVectorRef& y, VectorRef losses) const {
+  const Vector halves = (y - stacked(targets_, batch)).array().square() / 2;
+  losses = sample_sums(halves, outputs_per_sample());
 }
 
 void SquaredLoss::hessian_product(const ConstVectorRef& /*y*/, const ConstVectorRef& v,
@@ -108,12 +126,13 @@ double HuberLoss::batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) 
   return sum_of(residual);
 }
 
+void HuberLoss::batch_losses(Batch batch, const ConstVectorRef& y, VectorRef losses) const {
+  const Vector each = (y - stacked(targets_, batch)).unaryExpr(huber(delta_));
+  losses = sample_sums(each, outputs_per_sample());
+}
+
 double HuberLoss::sum_of(const Vector& residual) const {
-  const auto h = [this](double r) {
-    const double size = std::abs(r);
-    return size <= delta_ ? r * r / 2 : delta_ * (size - delta_ / 2);
-  };
-  return residual.unaryExpr(h).sum();
+  return residual.unaryExpr(huber(delta_)).sum();
 }
 
 void HuberLoss::hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,

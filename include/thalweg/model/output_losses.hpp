@@ -15,6 +15,7 @@ class SquaredLoss final : public OutputLoss {
   double value(const ConstVectorRef& y) const override;
   void gradient(const ConstVectorRef& y, VectorRef gy) const override;
   double batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const override;
+  void batch_losses(Batch batch, const ConstVectorRef& y, VectorRef losses) const override;
   void hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
                        VectorRef hv) const override;
   Matrix hessian_root(const ConstVectorRef& y) const override;
@@ -37,6 +38,7 @@ class HuberLoss final : public OutputLoss {
   double value(const ConstVectorRef& y) const override;
   void gradient(const ConstVectorRef& y, VectorRef gy) const override;
   double batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const override;
+  void batch_losses(Batch batch, const ConstVectorRef& y, VectorRef losses) const override;
   void hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
                        VectorRef hv) const override;
   Matrix hessian_root(const ConstVectorRef& y) const override;

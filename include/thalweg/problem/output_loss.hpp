@@ -8,29 +8,40 @@
 
 namespace thalweg {
 
+/// A function of the outputs of a batch: all that a model asks of a loss for the gradient of a
+/// batch.
+class BatchLoss {
+ public:
+  virtual ~BatchLoss() = default;
+  BatchLoss() = default;
+  BatchLoss(const BatchLoss&) = delete;
+  BatchLoss& operator=(const BatchLoss&) = delete;
+
+  virtual Index output_count() const = 0;                 ///< m = N * Q, of all samples
+  virtual Index outputs_per_sample() const { return 1; }  ///< Q
+  Index sample_count() const { return output_count() / outputs_per_sample(); }  ///< N
+
+  /// The samples of a batch alone, b of them: y and gy, shape (b * Q), are stacked output by output
+  /// over the batch. Returns the SUM of their losses (N L is the sum over all samples) and writes
+  /// its gradient.
+  virtual double batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const = 0;
+};
+
 /// A convex loss L(y) of the stacked outputs y, shape (m), m = N * Q; the mean over the N samples.
 /// Its Hessian is block diagonal: one (Q, Q) block per sample.
-class OutputLoss {
+class OutputLoss : public BatchLoss {
  public:
-  virtual ~OutputLoss() = default;
-  OutputLoss() = default;
-  OutputLoss(const OutputLoss&) = delete;
-  OutputLoss& operator=(const OutputLoss&) = delete;
-
-  virtual Index output_count() const = 0;                 ///< m
-  virtual Index outputs_per_sample() const { return 1; }  ///< Q
-  Index sample_count() const { return output_count() / outputs_per_sample(); }
-
   virtual double value(const ConstVectorRef& y) const = 0;
   virtual void gradient(const ConstVectorRef& y, VectorRef gy) const = 0;  ///< dL/dy, (m)
   virtual void hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
                                VectorRef hv) const = 0;
   /// ln L(y), meaningful also where L(y) underflows. The default is the logarithm of value(y).
   virtual double log_value(const ConstVectorRef& y) const;
-  /// The samples of a batch alone, b of them: y and gy, shape (b * Q), are stacked output by output
-  /// over the batch. Returns the SUM of their losses (N L is the sum over all samples) and writes
-  /// its gradient.
-  virtual double batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const = 0;
+  /// The loss of each sample, losses (N); their mean is value(y).
+  void sample_losses(const ConstVectorRef& y, VectorRef losses) const;
+  /// The same for the samples of a batch, losses (b); y as in batch_sum. The default calls
+  /// batch_sum for one sample after the other.
+  virtual void batch_losses(Batch batch, const ConstVectorRef& y, VectorRef losses) const;
   /// The Hessian at y as an operator on (m), for many products at one y. The default keeps y and
   /// calls hessian_product. It stays valid as long as the loss.
   virtual std::unique_ptr<Hessian> hessian(const ConstVectorRef& y) const;

@@ -71,6 +71,20 @@ std::optional<SeparabilityReport> separability(const CompositeObjective& problem
                               {.max_flops = aside});
 }
 
+// A loss with flat ends: where every sample lies on them, no method can move.
+void refuse_flat_start(const CompositeObjective& problem, const ConstVectorRef& x0) {
+  const OutputLoss& loss = problem.loss();
+  if (loss.convex()) return;
+  Vector y(problem.output_count()), gy(problem.output_count());
+  problem.model().outputs(x0, y);
+  loss.gradient(y, gy);
+  if (!gy.isZero(0) || loss.value(y) <= loss.lower_bound()) return;
+  throw RefusedError(
+      fmt::format("at the start every residual lies where the {} is flat", loss.description()),
+      "give a larger scale, or start parameters that are nearer (--init), such as those of a "
+      "Huber loss");
+}
+
 void measure_classes(const CompositeObjective& problem, const ConstVectorRef& x0,
                      const Subject& subject, const Goal& goal, Preflight& preflight) {
   const auto* loss = dynamic_cast<const MarginLoss*>(&problem.loss());
@@ -93,6 +107,7 @@ ProblemSize describe(const CompositeObjective& problem) {
   size.parameters = problem.dimension();
   size.linear = problem.model().linear();
   size.ridge = problem.ridge();
+  size.squared = problem.loss().constant_hessian().has_value();
   if (const auto* loss = dynamic_cast<const MarginLoss*>(&problem.loss())) {
     size.classification = true;
     size.classes = loss->classes();
@@ -112,6 +127,7 @@ Preflight measure(const CompositeObjective& problem, const ConstVectorRef& x0,
   if (!std::isfinite(preflight.initial_loss) || !gradient.allFinite())
     throw RefusedError("the loss at the start parameters is not a finite number",
                        "give other start parameters with --init or --seed");
+  refuse_flat_start(problem, x0);
   preflight.gradient_check = check_gradient(problem, x0, seed);
   refuse_wrong_gradient(preflight.gradient_check, subject.smooth);
   preflight.start_norm = x0.norm();

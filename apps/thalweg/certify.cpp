@@ -131,10 +131,18 @@ Claims claims_for(const CompositeObjective& objective, const Settings& settings,
   return claims;
 }
 
+/// Throws UsageError for any other --option: the loss is that of the run.
+void require_eps_alone(const Words& words) {
+  const auto given = words.find("option");
+  if (given == words.end()) return;
+  const bool alone = std::all_of(given->second.begin(), given->second.end(),
+                                 [](const std::string& word) { return word.starts_with("eps="); });
+  if (!alone) throw UsageError("certify has no --option but eps", "give --option eps=X");
+}
+
 int certify(const Invocation& invocation) {
   const Settings settings = begin(invocation);
-  if (settings.goal.method_options.size() > (settings.gradient_tolerance ? 1U : 0U))
-    throw UsageError("certify has no --option but eps", "give --option eps=X");
+  require_eps_alone(invocation.words);
   const std::filesystem::path path = invocation.words.at("MODEL").back();
   const TrainedModel model = TrainedModel::load(path);
   const std::optional<Origin> origin = read_origin(path);

@@ -147,6 +147,8 @@ Words resolved_words(const Invocation& invocation, const Session& session) {
     words["model"] = {model_name(session.problem.network->options().hidden)};
   if (session.problem.loss.ridge > 0 && !session.settings.loss.ridge_given)
     words["option"].push_back(fmt::format("regularization={}", session.problem.loss.ridge));
+  if (session.problem.loss.scale && !session.settings.loss.scale)
+    words["option"].push_back(fmt::format("scale={}", *session.problem.loss.scale));
   if (!session.settings.data.empty() && session.settings.data != "-")
     words["DATA"] = {std::filesystem::absolute(session.settings.data).string()};
   return words;

@@ -15,6 +15,10 @@ constexpr std::int64_t widest_layer = 1'000'000;
 constexpr std::size_t deepest_model = 64;
 constexpr int most_threads = 4096;
 
+// In the order of LossOptions::Kind.
+const std::vector<std::string> loss_names = {
+    "logistic", "exponential", "polynomial", "squared-hinge", "huber", "cauchy", "tukey"};
+
 const std::vector<std::string> tasks = {"auto", "regression", "classification"};
 const std::vector<std::string> missing_rules = {"refuse", "drop", "mean"};
 
@@ -23,7 +27,8 @@ std::vector<OptionSpec> goal_options() {
       {"method", "NAME", "auto, or one of `thalweg methods` (default auto)"},
       {"option", "KEY=VALUE",
        "an option of the method, see `thalweg methods NAME`; eps=X sets the first-order "
-       "tolerance; of linear models of classes: regularization=X, loss=NAME, degree=A",
+       "tolerance; of linear models of classes: regularization=X, loss=NAME, degree=A; of "
+       "regressions: loss=huber, cauchy or tukey, scale=C",
        true},
       {"target-loss", "X",
        "stop when the training objective is at or below X (default: the "
@@ -139,8 +144,6 @@ std::string take(std::map<std::string, std::string>& options, const std::string&
 
 /// Takes the options of the problem out of those of the method.
 LossOptions take_loss(WordReader& words, std::map<std::string, std::string>& options) {
-  static const std::vector<std::string> names = {"logistic", "exponential", "polynomial",
-                                                 "squared-hinge"};
   LossOptions loss;
   const auto number = [&](const char* key, double low, bool open, double otherwise) {
     const std::string text = take(options, key);
@@ -152,14 +155,19 @@ LossOptions take_loss(WordReader& words, std::map<std::string, std::string>& opt
     return otherwise;
   };
   if (const std::string name = take(options, "loss"); !name.empty()) {
-    const auto found = std::find(names.begin(), names.end(), name);
-    if (found == names.end())
-      words.complain(
-          fmt::format("--option loss must be one of {}, got \"{}\"", fmt::join(names, ", "), name));
+    const auto found = std::find(loss_names.begin(), loss_names.end(), name);
+    if (found == loss_names.end())
+      words.complain(fmt::format("--option loss must be one of {}, got \"{}\"",
+                                 fmt::join(loss_names, ", "), name));
     else
-      loss.kind = static_cast<LossOptions::Kind>(found - names.begin());
+      loss.kind = static_cast<LossOptions::Kind>(found - loss_names.begin());
   }
   loss.degree = number("degree", 0, true, loss.degree);
+  if (options.contains("scale")) {
+    loss.scale = number("scale", 0, true, 1);
+    if (!loss.robust())
+      words.complain("--option scale is for --option loss=huber, cauchy or tukey");
+  }
   loss.ridge_given = options.contains("regularization");
   loss.ridge = number("regularization", 0, false, 0);
   return loss;
@@ -262,6 +270,8 @@ Settings read_settings(const Words& given) {
   check_method_options(settings.goal);
   return settings;
 }
+
+std::string LossOptions::name() const { return loss_names[static_cast<std::size_t>(kind)]; }
 
 std::string model_name(const std::vector<Index>& hidden) {
   return hidden.empty() ? "linear" : fmt::format("mlp:{}", fmt::join(hidden, ","));

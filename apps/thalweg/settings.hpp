@@ -16,13 +16,18 @@
 
 namespace thalweg::cli {
 
-/// The loss of classes, and the ridge penalty of a linear model: --option loss=, degree=,
-/// regularization=.
+/// The loss of classes or of a regression, and the ridge penalty of a linear model of classes:
+/// --option loss=, degree=, scale=, regularization=.
 struct LossOptions {
-  enum class Kind { logistic, exponential, polynomial, squared_hinge };
+  /// The first stands for what was not named: logistic for classes, squared for a regression.
+  enum class Kind { logistic, exponential, polynomial, squared_hinge, huber, cauchy, tukey };
   Kind kind = Kind::logistic;
-  double degree = 2;  ///< of the polynomial tail
-  double ridge = 0;   ///< lambda of lambda/2 |x|^2
+  bool robust() const { return kind >= Kind::huber; }
+  std::string name() const;     ///< as in --option loss=
+  double degree = 2;            ///< of the polynomial tail
+  std::optional<double> scale;  ///< c of a robust loss, in the units of the targets as the loss
+                                ///< sees them; absent: from the targets
+  double ridge = 0;  ///< lambda of lambda/2 |x|^2
   bool ridge_given = false;
 };
 
@@ -33,7 +38,7 @@ struct Settings {
   DatasetOptions dataset;
   std::optional<std::vector<Index>> hidden;  ///< absent: the planner chooses
   bool intercept = true;                     ///< of a linear model
-  LossOptions loss;                          ///< of classes
+  LossOptions loss;
   Activation activation = Activation::tanh;
   std::string problem;  ///< "nist:NAME" or "logistic-toy"
   int start = 1;        ///< of the published starts

@@ -41,6 +41,7 @@ std::string rank_sentence(const Preflight& preflight) {
 std::string against_adapted_flow(const ProblemSize& size, const Preflight& preflight,
                                  const Goal& goal, double limit) {
   if (size.classification) return "no stopping time for cross-entropy";
+  if (!size.squared) return "no stopping time for this loss: it is not squared";
   if (!size.overparametrized()) return "underparametrized: no stopping time";
   if (!full_rank(preflight)) return rank_sentence(preflight) + ": no stopping time";
   if (!goal.target_loss) return "exact interpolation was not asked for (--target-loss)";
@@ -140,9 +141,14 @@ struct Stop {
   std::string because;
 };
 
-// Where every training value can be reached: squared loss, rank J = m <= n at the start.
+// Where every training value can be reached: rank J = m <= n at the start.
 bool can_interpolate(const ProblemSize& size, const Preflight& preflight) {
   return size.composite && !size.classification && size.overparametrized() && full_rank(preflight);
+}
+
+// Where the flow reaches it at a known time besides.
+bool has_flow_time(const ProblemSize& size, const Preflight& preflight) {
+  return size.squared && can_interpolate(size, preflight);
 }
 
 // The adapted flow has its own end: the flow time, or the floor it runs into.
@@ -151,7 +157,7 @@ Stop stop_adapted_flow(const ProblemSize& size, const Preflight& preflight, cons
   if (!size.overparametrized() || size.classification)
     return {{}, default_tolerance(preflight), "no stopping time exists: first-order tolerance"};
   const double horizon = flow_time_option(plan.options);
-  if (can_interpolate(size, preflight) && horizon > 0)
+  if (has_flow_time(size, preflight) && horizon > 0)
     return {flow_value_at(flow_samples(plan.options, size), initial, horizon),
             {},
             "the loss at the flow time asked for"};
@@ -234,7 +240,7 @@ void choose_steps(const ProblemSize& size, const Goal& goal, Plan& plan) {
 void choose_flow_time(const ProblemSize& size, const Preflight& preflight, const Goal& goal,
                       Plan& plan) {
   if (plan.method != "adapted-flow" || by_tau_rule(plan.options)) return;
-  if (!plan.target_loss || !can_interpolate(size, preflight)) return;
+  if (!plan.target_loss || !has_flow_time(size, preflight)) return;
   const double samples = flow_samples(plan.options, size), initial = preflight.initial_loss;
   const double needed = flow_time_to(samples, initial, *plan.target_loss);
   if (!plan.options.count("flow-time")) {

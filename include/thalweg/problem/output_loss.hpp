@@ -27,12 +27,15 @@ class BatchLoss {
   virtual double batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const = 0;
 };
 
-/// A convex loss L(y) of the stacked outputs y, shape (m), m = N * Q; the mean over the N samples.
-/// Its Hessian is block diagonal: one (Q, Q) block per sample.
+/// A loss L(y) of the stacked outputs y, shape (m), m = N * Q; the mean over the N samples. Convex,
+/// unless convex() says otherwise. Its Hessian is block diagonal: one (Q, Q) block per sample.
 class OutputLoss : public BatchLoss {
  public:
   virtual double value(const ConstVectorRef& y) const = 0;
   virtual void gradient(const ConstVectorRef& y, VectorRef gy) const = 0;  ///< dL/dy, (m)
+  virtual bool convex() const { return true; }
+  /// H v with the Hessian H of L itself, which is indefinite where L is not convex. For Newton
+  /// steps and checks.
   virtual void hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
                                VectorRef hv) const = 0;
   /// ln L(y), meaningful also where L(y) underflows. The default is the logarithm of value(y).
@@ -45,7 +48,11 @@ class OutputLoss : public BatchLoss {
   /// The Hessian at y as an operator on (m), for many products at one y. The default keeps y and
   /// calls hessian_product. It stays valid as long as the loss.
   virtual std::unique_ptr<Hessian> hessian(const ConstVectorRef& y) const;
-  /// A root S of the Hessian, H = S' S, in the layout of Linearization::normal: (m, Q).
+  /// A root S of a positive semidefinite matrix S'S, in the layout of Linearization::normal: (m,
+  /// Q). For Gauss-Newton models and the metric of a flow. S'S is the Hessian; or a bound of L from
+  /// above,
+  ///     L(y + v) <= L(y) + dL'v + v' S'S v / 2   for every v,
+  /// where the Hessian is indefinite, or 0 where the gradient is not (robust losses).
   virtual Matrix hessian_root(const ConstVectorRef& y) const = 0;
 
   /// h where the Hessian is h times the identity everywhere (squared loss: 1/N), else absent.

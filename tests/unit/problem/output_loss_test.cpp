@@ -9,6 +9,7 @@
 #include "thalweg/core/random.hpp"
 #include "thalweg/model/margin_losses.hpp"
 #include "thalweg/model/output_losses.hpp"
+#include "thalweg/model/robust_losses.hpp"
 
 namespace thalweg {
 namespace {
@@ -33,6 +34,8 @@ std::vector<std::shared_ptr<const OutputLoss>> losses() {
   return {std::make_shared<SquaredLoss>(targets(1)),
           std::make_shared<SquaredLoss>(targets(3)),
           std::make_shared<HuberLoss>(targets(2), 0.7),
+          std::make_shared<CauchyLoss>(targets(2), 0.7),
+          std::make_shared<TukeyLoss>(targets(2), 2),
           std::make_shared<CrossEntropyLoss>(labels(2), 2),
           std::make_shared<CrossEntropyLoss>(labels(4), 4),
           std::make_shared<ExponentialLoss>(labels(2)),

@@ -23,7 +23,12 @@ std::string hash_of(const std::string& bytes) {
   return fmt::format("fnv1a64:{:016x}:{}", hash, bytes.size());
 }
 
-std::string describe_table(const Table& table) {
+std::string describe_table(const Table& table, const std::string& labels) {
+  if (table.is_packed())
+    return fmt::format(
+        "{}: {} samples of {} numbers, {}{}", table.source, table.rows(),
+        table.sample_shape.empty() ? "1" : fmt::format("{}", fmt::join(table.sample_shape, " x ")),
+        table.format, labels.empty() ? "" : ", labels from " + labels);
   if (table.is_sparse())
     return fmt::format("{}: {} rows, {} columns, {} numbers, LIBSVM text", table.source,
                        table.rows(), table.column_count(), table.sparse.nonZeros());
@@ -144,10 +149,21 @@ std::vector<Index> hidden_for(const Settings& settings, const Dataset& dataset,
 
 }  // namespace
 
-Source read_source(const std::string& path) {
-  Source source{.path = path, .bytes = read_bytes(path), .hash = {}};
+Source read_source(const std::string& path, const std::string& labels) {
+  Source source{.path = path,
+                .bytes = read_bytes(path),
+                .labels = labels,
+                .label_bytes = labels.empty() ? std::string() : read_bytes(labels),
+                .hash = {}};
   source.hash = hash_of(source.bytes);
+  if (!labels.empty()) source.hash += "+" + hash_of(source.label_bytes);
   return source;
+}
+
+Table parse_source(const Source& source, const CsvOptions& csv) {
+  std::optional<LabelFile> labels;
+  if (!source.labels.empty()) labels = {source.label_bytes, source.labels};
+  return parse_table(source.bytes, source.path, csv, labels);
 }
 
 std::shared_ptr<const CompositeObjective> make_objective(const Network& network,
@@ -176,10 +192,10 @@ Matrix outputs_on(const Network& network, const Encoding& encoding, const Part& 
 
 Problem table_problem(const Settings& settings, const Source& source) {
   Problem problem;
-  const Table table = parse_table(source.bytes, source.path, settings.csv);
+  const Table table = parse_source(source, settings.csv);
   problem.dataset = make_dataset(table, settings.dataset);
   problem.notices = problem.dataset->notices;
-  problem.notices.insert(problem.notices.begin(), describe_table(table));
+  problem.notices.insert(problem.notices.begin(), describe_table(table, source.labels));
   const Dataset& dataset = *problem.dataset;
   for (const Index row : dataset.train.rows)
     problem.file_rows.push_back(table.file_rows[static_cast<std::size_t>(row)]);

@@ -15,12 +15,16 @@ namespace thalweg::cli {
 
 /// The bytes of a table, and what identifies them.
 struct Source {
-  std::string path;   ///< "-" for stdin
-  std::string bytes;  ///< unpacked
-  std::string hash;   ///< of bytes
+  std::string path;    ///< "-" for stdin
+  std::string bytes;   ///< unpacked
+  std::string labels;  ///< path of the labels in a file of their own; empty: none
+  std::string label_bytes;
+  std::string hash;  ///< of all bytes
 };
 /// Throws DataError.
-Source read_source(const std::string& path);
+Source read_source(const std::string& path, const std::string& labels);
+/// Throws what reading tables throws.
+Table parse_source(const Source& source, const CsvOptions& csv);
 
 /// The loss of a network on a dataset's part: squared for a regression, of margins for classes.
 /// Throws UsageError for a loss or penalty that the model does not take.

@@ -74,6 +74,7 @@ void require_usable_folder(const Settings& settings) {
   const RunFolder folder(settings.out);
   folder.require_usable(settings.force);
   folder.require_spared(settings.data, "DATA");
+  folder.require_spared(settings.labels, "--labels");
   folder.require_spared(settings.init, "--init");
 }
 
@@ -85,10 +86,11 @@ Session measure(const Invocation& invocation, Settings settings) {
       report::make_manifest(session.settings.seed, threads(), invocation.argv);
   const Settings& chosen = session.settings;
   if (!chosen.data.empty()) {
-    session.source = read_source(chosen.data);
+    session.source = read_source(chosen.data, chosen.labels);
     invocation.console.detail(
         fmt::format("read {} bytes from {}", session.source.bytes.size(), chosen.data));
     session.problem = table_problem(chosen, session.source);
+    session.source.label_bytes.clear();
     if (chosen.data != "-") session.source.bytes.clear();  // only stdin is stored with the run
     announce_data(invocation.console, session.problem.notices);
     session.record.data = data_section(chosen, *session.problem.dataset);
@@ -151,6 +153,8 @@ Words resolved_words(const Invocation& invocation, const Session& session) {
     words["option"].push_back(fmt::format("scale={}", *session.problem.loss.scale));
   if (!session.settings.data.empty() && session.settings.data != "-")
     words["DATA"] = {std::filesystem::absolute(session.settings.data).string()};
+  if (!session.settings.labels.empty())
+    words["labels"] = {std::filesystem::absolute(session.settings.labels).string()};
   return words;
 }
 
@@ -247,10 +251,14 @@ Session restore_session(const RunFolder& folder, const RunOrigin& origin,
   }
   const std::string path =
       settings.data == "-" ? folder.stdin_copy().string() : session.settings.data;
-  session.source = read_source(path);
+  session.source = read_source(path, settings.labels);
   if (session.source.hash != origin.data_hash)
-    throw DataError("the data changed since the run began", path,
-                    "restore the file, or train again");
+    throw DataError(settings.labels.empty()
+                        ? "the data changed since the run began"
+                        : fmt::format("the data, or their labels in {}, changed since the run "
+                                      "began",
+                                      settings.labels),
+                    path, "restore the file, or train again");
   session.problem = table_problem(settings, session.source);
   // The file of --init may be gone; the seeded start is known again.
   Vector start = start_parameters(session.problem, settings);

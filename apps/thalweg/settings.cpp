@@ -95,6 +95,17 @@ std::vector<std::string> read_one_hot(WordReader& words) {
   return {};
 }
 
+std::string read_labels(WordReader& words) {
+  if (!words.given("labels")) return {};
+  std::string path = words.text("labels");
+  if (path.empty())
+    throw DataError("the name of the file is empty", "--labels", "give the file of the labels");
+  if (path == "-") words.complain("--labels must be a file: stdin is for DATA");
+  if (words.given("delimiter"))
+    words.complain("--labels is for images, and --delimiter for CSV: give one of them");
+  return path;
+}
+
 DatasetOptions read_dataset(WordReader& words) {
   DatasetOptions options;
   options.targets = words.list("target");
@@ -209,7 +220,8 @@ std::vector<OptionSpec> table_options() {
   const std::vector<OptionSpec> table = {
       {"target", "COL[,COL]",
        "what to predict, by name or 0-based index; several only for "
-       "regression (required)"},
+       "regression (required, unless the format carries labels)"},
+      {"labels", "FILE", "the labels of IDX images"},
       {"features", "COL[,COL]", "columns to use (default: all but the targets)"},
       {"drop", "COL[,COL]", "columns to leave out"},
       {"task", "TASK", "auto, regression or classification (default auto)"},
@@ -241,6 +253,7 @@ Settings read_settings(const Words& given) {
   if (words.given("DATA") && settings.data.empty())
     throw DataError("the name of the file is empty", "DATA", "give a file, or - for stdin");
   settings.problem = words.text("PROBLEM");
+  settings.labels = read_labels(words);
   settings.csv.delimiter = read_delimiter(words);
   settings.dataset = read_dataset(words);
   settings.hidden = read_model(words);

@@ -33,7 +33,8 @@ struct LossOptions {
 
 struct Settings {
   // The problem: a table, or a built-in one.
-  std::string data;  ///< path, "-" for stdin; empty for a built-in problem
+  std::string data;    ///< path, "-" for stdin; empty for a built-in problem
+  std::string labels;  ///< path of the labels of IDX images; empty: none
   CsvOptions csv;
   DatasetOptions dataset;
   std::optional<std::vector<Index>> hidden;  ///< absent: the planner chooses

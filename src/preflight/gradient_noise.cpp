@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "probe_path.hpp"
@@ -11,21 +10,15 @@
 namespace thalweg {
 namespace {
 
-// slope z + level, both >= 0: the weighted least-squares fit of y. A slope that gains nothing is 0.
-struct Line {
-  double slope = 0, level = 0;
-  double at(double z) const { return slope * z + level; }
+// The best fit c (z + r) for a given r: c, and minus twice the logarithm of its likelihood per
+// point for variances that are estimated from normal draws (chi-squares, whose error is relative).
+struct Fit {
+  double scale = 0, deviance = 0;
 };
 
-Line fit_line(const Eigen::ArrayXd& z, const Eigen::ArrayXd& y, const Eigen::ArrayXd& weight) {
-  const double w = weight.sum(), wz = (weight * z).sum(), wy = (weight * y).sum();
-  const double wzz = (weight * z * z).sum(), wzy = (weight * z * y).sum();
-  const double determinant = w * wzz - wz * wz;
-  constexpr double varies = 1e-6;  // of the squared gradient norm, relative
-  if (!(determinant > varies * w * wzz)) return {0, wy / w};
-  const Line free{(w * wzy - wz * wy) / determinant, (wzz * wy - wz * wzy) / determinant};
-  if (free.slope >= 0 && free.level >= 0) return free;
-  return free.slope < 0 ? Line{0, wy / w} : Line{wzy / wzz, 0};
+Fit fit_with_offset(const Eigen::ArrayXd& z, const Eigen::ArrayXd& y, double r) {
+  const double scale = (y / (z + r)).mean();
+  return {scale, std::log(scale) + (z + r).log().mean()};
 }
 
 std::optional<double> tail_ratio(const Objective& problem, const ConstVectorRef& x0,
@@ -56,17 +49,38 @@ void GradientNoiseOptions::validate() const {
   checker.throw_if_any();
 }
 
-// Weights of the reciprocal squared fit, repeated: the estimating equation of a gamma variable,
-// which stays unbiased, as weights of the measured variances themselves would not.
+// The ratio r = (tau2 / tau1)^2 is searched over all scales that the gradients can tell from none,
+// first on a grid, since the likelihood may have two maxima, then by halving the grid about the
+// best.
 AffineNoise fit_affine_noise(const ConstVectorRef& squared_norms, const ConstVectorRef& variances) {
-  constexpr int most_rounds = 50;
   const Eigen::ArrayXd z = squared_norms.array(), y = variances.array();
   if (y.size() == 0 || !(y.maxCoeff() > 0)) return {};
-  const double least = std::sqrt(std::numeric_limits<double>::epsilon()) * y.maxCoeff();
-  Line line = fit_line(z, y, Eigen::ArrayXd::Ones(y.size()));
-  for (int round = 0; round < most_rounds; ++round)
-    line = fit_line(z, y, (line.slope * z + line.level).max(least).square().inverse());
-  return {std::sqrt(line.slope), std::sqrt(line.level)};
+  const double level = y.mean(), largest = z.maxCoeff();
+  const AffineNoise constant{0, std::sqrt(level)};
+  if (!(largest > 0)) return constant;
+  double smallest = largest;
+  for (const double a : z)
+    if (a > 0) smallest = std::min(smallest, a);
+
+  constexpr double beyond = 1e6;
+  const double low = std::log(smallest / beyond), high = std::log(largest * beyond);
+  constexpr int grid = 400;
+  double best = low, step = (high - low) / grid;
+  const auto deviance = [&](double ln_r) { return fit_with_offset(z, y, std::exp(ln_r)).deviance; };
+  for (int i = 0; i <= grid; ++i)
+    if (deviance(low + i * step) < deviance(best)) best = low + i * step;
+  for (int halving = 0; halving < 40; ++halving) {
+    step /= 2;
+    for (const double aside : {best - step, best + step})
+      if (deviance(aside) < deviance(best)) best = aside;
+  }
+  constexpr double gain = 1e-9;  // less than that is rounding: one gradient norm tells nothing
+  if (!(deviance(best) < std::log(level) - gain)) return constant;
+  const double ratio = std::exp(best), scale = fit_with_offset(z, y, ratio).scale;
+  const AffineNoise both{std::sqrt(scale), std::sqrt(scale * ratio)};
+  return z.minCoeff() > 0 && deviance(low) <= deviance(best) + gain
+             ? AffineNoise{std::sqrt((y / z).mean()), 0}
+             : both;
 }
 
 GradientNoise measure_gradient_noise(const Objective& problem, const ConstVectorRef& x0,

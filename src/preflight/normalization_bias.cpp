@@ -112,6 +112,7 @@ class BiasTest {
     worst_.independent = i.mean;
     worst_.independent_error = i.error;
     worst_.statistic = statistic;
+    worst_.gradient_norm = probe.gradient_norm;
     worst_.gradient_to_noise = noise > 0 ? probe.gradient_norm / noise : most_certain;
   }
 

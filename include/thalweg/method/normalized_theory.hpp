@@ -81,7 +81,8 @@ double gradient_floor(const GeneralizedSmoothness& law, double gamma, double bet
 double gap_floor(const GradientDominance& dominance, const GeneralizedSmoothness& law, double gamma,
                  double beta);
 
-/// The largest gamma whose gap_floor is at most `target`: it is of the order target^{beta / rho}.
+/// The largest gamma whose gap_floor is at most `target`: of the order target^{beta / rho}, or with
+/// L0 = 0 target^{(beta - alpha) / rho}.
 double normalized_step_for_gap(const GradientDominance& dominance, const GeneralizedSmoothness& law,
                                double beta, double target);
 

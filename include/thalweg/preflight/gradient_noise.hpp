@@ -37,10 +37,10 @@ struct GradientNoise {
 /// verified half steps from x0, (n). At each point the batches g_1 ... g_k (independent, with
 /// replacement) give b / (k - 1) sum |g_j - mean|^2, an unbiased estimate of the variance of one
 /// sample; for k = 2 that is (b / 2) |g_1 - g_2|^2. The regressor is the full gradient, exact: with
-/// <g_1, g_2> in its place, its own noise would draw tau1 towards 0. Least squares with
-/// non-negative coefficients, residuals relative to the fit (the error of a variance estimate grows
-/// with the variance). A gradient that hardly varies along the path cannot tell tau1 from tau2: all
-/// is then tau2. Throws UsageError where the problem is no FiniteSum.
+/// <g_1, g_2> in its place, its own noise would draw tau1 towards 0. The fit over tau1, tau2 >= 0
+/// is that of greatest likelihood for variances estimated from normal draws, whose error is
+/// relative. A gradient that hardly varies along the path cannot tell tau1 from tau2: all is then
+/// tau2. Throws UsageError where the problem is no FiniteSum.
 GradientNoise measure_gradient_noise(const Objective& problem, const ConstVectorRef& x0,
                                      const GradientNoiseOptions& options = {});
 

@@ -58,7 +58,8 @@ struct NormalizationBias {
   double independent = 0, independent_error = 0;
   double statistic = 0;          ///< same_batch over its standard error
   double threshold = 0;          ///< below it, negative, the bias is significant
-  double gradient_to_noise = 0;  ///< |grad f| over the noise of one batch
+  double gradient_norm = 0;      ///< |grad f| there
+  double gradient_to_noise = 0;  ///< and over the noise of one batch
   double false_alarm = 0;        ///< as asked for
   int points = 0;  ///< that were tested; 0: none was finite and had a gradient large enough
   int draws = 0;

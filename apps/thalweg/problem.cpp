@@ -6,7 +6,6 @@
 #include <cstdint>
 
 #include "thalweg/model/linear_model.hpp"
-#include "thalweg/model/logistic_toy.hpp"
 #include "thalweg/model/margin_losses.hpp"
 #include "thalweg/model/output_losses.hpp"
 #include "thalweg/model/robust_losses.hpp"
@@ -221,29 +220,6 @@ Problem table_problem(const Settings& settings, const Source& source) {
   return problem;
 }
 
-Problem built_in_problem(const Settings& settings) {
-  Problem problem;
-  if (settings.problem == "logistic-toy") {
-    problem.objective =
-        logistic_toy(make_class_loss(logistic_toy_labels(), 2, settings.loss), settings.loss.ridge);
-    problem.size = describe(*problem.objective);
-    return problem;
-  }
-  if (settings.loss.robust())
-    throw UsageError(fmt::format("--option loss={} is for tables", settings.loss.name()),
-                     "leave it out");
-  require_no_class_options(settings.loss, "leave it out");
-  const std::string prefix = "nist:";
-  if (!settings.problem.starts_with(prefix))
-    throw UsageError(fmt::format("unknown problem \"{}\"", settings.problem),
-                     fmt::format("the problems are logistic-toy, and nist:NAME with NAME one of {}",
-                                 fmt::join(nist::names(), ", ")));
-  problem.nist = nist::load(settings.problem.substr(prefix.size()));
-  problem.objective = problem.nist->objective;
-  problem.size = describe(*problem.objective);
-  return problem;
-}
-
 Vector start_parameters(const Problem& problem, const Settings& settings) {
   const Index expected = problem.objective->dimension();
   if (!settings.init.empty()) {
@@ -256,8 +232,7 @@ Vector start_parameters(const Problem& problem, const Settings& settings) {
                     expected),
         settings.init);
   }
-  if (problem.nist) return problem.nist->starts[static_cast<std::size_t>(settings.start - 1)];
-  if (!problem.network) return Vector::Zero(expected);
+  if (problem.start) return *problem.start;
   return problem.network->initial_parameters(settings.seed);
 }
 

@@ -11,6 +11,7 @@
 #include "thalweg/data/dataset.hpp"
 #include "thalweg/data/table.hpp"
 #include "thalweg/model/network.hpp"
+#include "thalweg/model/robust_objective.hpp"
 #include "thalweg/plan/planner.hpp"
 #include "words.hpp"
 
@@ -31,9 +32,22 @@ struct LossOptions {
   bool ridge_given = false;
 };
 
+/// Options of the built-in problems; see docs/command-line.md.
+struct BuiltInSettings {
+  std::optional<std::int64_t> samples, dimension;
+  double noise = 4;
+  bool complex = false;
+  double exponent = 4;
+  double start_scale = 1;  ///< --option start-scale=
+  RobustObjective::Options robust;
+  std::optional<double> lambda;  ///< --option lambda=; absent: by the divergence
+  std::string group;             ///< column of the groups of dro; empty: none
+  bool published = false;        ///< --option preset=published
+};
+
 struct Settings {
   // The problem: a table, or a built-in one.
-  std::string data;    ///< path, "-" for stdin; empty for a built-in problem
+  std::string data;    ///< path, "-" for stdin; empty for a built-in problem without data
   std::string labels;  ///< path of the labels of IDX images; empty: none
   CsvOptions csv;
   DatasetOptions dataset;
@@ -41,7 +55,8 @@ struct Settings {
   bool intercept = true;                     ///< of a linear model
   LossOptions loss;
   Activation activation = Activation::tanh;
-  std::string problem;  ///< "nist:NAME" or "logistic-toy"
+  std::string problem;  ///< name of a built-in one; empty: the table is the problem
+  BuiltInSettings built_in;
   int start = 1;        ///< of the published starts
   std::string init;     ///< file of start parameters; empty: seeded
 

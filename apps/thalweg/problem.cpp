@@ -52,7 +52,8 @@ std::shared_ptr<const OutputLoss> make_class_loss(const std::vector<int>& labels
   using Kind = LossOptions::Kind;
   if (options.robust())
     throw UsageError(fmt::format("--option loss={} is for regressions", options.name()),
-                     "classes take logistic, exponential, polynomial or squared-hinge");
+                     "say --task regression where the target is a number; classes take logistic, "
+                     "exponential, polynomial or squared-hinge");
   if (options.kind == Kind::logistic) return std::make_shared<CrossEntropyLoss>(labels, classes);
   if (classes != 2)
     throw UsageError(fmt::format("this loss is for two classes, and there are {}", classes),

@@ -157,15 +157,16 @@ std::string take(std::map<std::string, std::string>& options, const std::string&
 LossOptions take_loss(WordReader& words, std::map<std::string, std::string>& options) {
   LossOptions loss;
   const auto number = [&](const char* key, double low, bool open, double otherwise) {
+    if (!options.contains(key)) return otherwise;
     const std::string text = take(options, key);
-    if (text.empty()) return otherwise;
     const std::optional<double> value = parse_number(text);
     if (value && std::isfinite(*value) && (open ? *value > low : *value >= low)) return *value;
     words.complain(fmt::format("--option {} must be a number {} {}, got \"{}\"", key,
                                open ? "above" : "not below", low, text));
     return otherwise;
   };
-  if (const std::string name = take(options, "loss"); !name.empty()) {
+  if (options.contains("loss")) {
+    const std::string name = take(options, "loss");
     const auto found = std::find(loss_names.begin(), loss_names.end(), name);
     if (found == loss_names.end())
       words.complain(fmt::format("--option loss must be one of {}, got \"{}\"",

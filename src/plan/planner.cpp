@@ -131,8 +131,12 @@ std::string take_budget_rule(Options& options, const std::string& method) {
   return rule;
 }
 
-double default_tolerance(const Preflight& preflight) {
-  return default_eps * std::max(1.0, preflight.initial_gradient_norm);
+// A robust loss bounds the gradient by its scale, which may be small: 1 is no measure for it.
+bool is_robust(const ProblemSize& size) { return !size.squared && !size.classification; }
+
+double default_tolerance(const ProblemSize& size, const Preflight& preflight) {
+  const double start = preflight.initial_gradient_norm;
+  return default_eps * (is_robust(size) && start > 0 ? start : std::max(1.0, start));
 }
 
 // What ends the run, besides a zero gradient, a stall and bad numbers.
@@ -155,7 +159,8 @@ bool has_flow_time(const ProblemSize& size, const Preflight& preflight) {
 Stop stop_adapted_flow(const ProblemSize& size, const Preflight& preflight, const Plan& plan) {
   const double initial = preflight.initial_loss;
   if (!size.overparametrized() || size.classification)
-    return {{}, default_tolerance(preflight), "no stopping time exists: first-order tolerance"};
+    return {
+        {}, default_tolerance(size, preflight), "no stopping time exists: first-order tolerance"};
   const double horizon = flow_time_option(plan.options);
   if (has_flow_time(size, preflight) && horizon > 0)
     return {flow_value_at(flow_samples(plan.options, size), initial, horizon),
@@ -191,8 +196,10 @@ Stop choose_stop(const ProblemSize& size, const Preflight& preflight, const Goal
     return {(1 + floor_share) * preflight.rank->duplicate_floor,
             {},
             "1e-6 relative above the floor that conflicting rows force"};
-  Stop stop{
-      {}, default_tolerance(preflight), "first-order tolerance 1e-3 max(1, |gradient| at start)"};
+  Stop stop{{},
+            default_tolerance(size, preflight),
+            is_robust(size) ? "first-order tolerance 1e-3 |gradient| at start"
+                            : "first-order tolerance 1e-3 max(1, |gradient| at start)"};
   if (needs_composite(plan.method) && can_interpolate(size, preflight)) {
     stop.target = interpolation_share * preflight.initial_loss;
     stop.because += ", or 1e-8 of the initial loss";

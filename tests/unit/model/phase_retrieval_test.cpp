@@ -54,7 +54,8 @@ TEST_P(Phase, OutputsAndValueAreThoseOfTheFormula) {
   model->outputs(z, y);
   const Vector expected = expected_outputs(z);
   EXPECT_LE((y - expected).norm(), 1e-14 * expected.norm());
-  EXPECT_NEAR(problem.value(z), (expected - intensities).squaredNorm() / (2 * samples), 1e-13);
+  const double value = (expected - intensities).squaredNorm() / (2.0 * samples);
+  EXPECT_NEAR(problem.value(z), value, 1e-14 * value);
   EXPECT_EQ(problem.dimension(), n);
   EXPECT_EQ(problem.sample_count(), samples);
 }

@@ -256,6 +256,47 @@ void fields(Archive& a, CriticalStep& c) {
 }
 
 template <class Archive>
+void fields(Archive& a, CurvatureGrowth& c) {
+  a("L0", c.law.l0);
+  a("L1", c.law.l1);
+  a("alpha", c.law.alpha);
+  a("samples", c.samples);
+  a("spread", c.spread);
+  a("smallest_gradient", c.smallest_gradient);
+  a("largest_gradient", c.largest_gradient);
+  a("evaluations", c.evaluations);
+}
+
+template <class Archive>
+void fields(Archive& a, GradientNoise& n) {
+  a("tau1", n.law.tau1);
+  a("tau2", n.law.tau2);
+  a("batch", n.batch);
+  a("probes", n.probes);
+  a("spread", n.spread);
+  a("tail_ratio", n.tail_ratio);
+}
+
+template <class Archive>
+void fields(Archive& a, NormalizationBias& b) {
+  a("significant", b.significant);
+  a("same_batch", b.same_batch);
+  a("same_batch_error", b.same_batch_error);
+  a("independent", b.independent);
+  a("independent_error", b.independent_error);
+  a("statistic", b.statistic);
+  a("threshold", b.threshold);
+  a("gradient_norm", b.gradient_norm);
+  a("gradient_to_noise", b.gradient_to_noise);
+  a("false_alarm", b.false_alarm);
+  a("points", b.points);
+  a("draws", b.draws);
+  a("batch", b.batch);
+  a("independent_batch", b.independent_batch);
+  a("searched", b.searched);
+}
+
+template <class Archive>
 void fields(Archive& a, MemoryReport& m) {
   a("bytes", m.bytes);
   a("limit", m.limit);
@@ -273,6 +314,9 @@ void fields(Archive& a, Preflight& p) {
   a("separability", p.separability);
   a("critical_step", p.critical_step);
   a("safe_stepsize", p.safe_stepsize);
+  a("curvature", p.curvature);
+  a("noise", p.noise);
+  a("normalization_bias", p.normalization_bias);
   a("memory", p.memory);
   a("gradient_check", p.gradient_check);
   a("initial_loss", p.initial_loss);
@@ -377,6 +421,19 @@ void fields(Archive& a, PhasesSection& p) {
 }
 
 template <class Archive>
+void fields(Archive& a, RobustSection& r) {
+  a("divergence", r.divergence);
+  a("lambda", r.lambda);
+  a("psi", r.psi);
+  a("eta", r.eta);
+  a("groups", r.groups);
+  a("worst_group", r.worst_group);
+  a("worst_group_rows", r.worst_group_rows);
+  a("worst_group_error", r.worst_group_error);
+  a("median_group_error", r.median_group_error);
+}
+
+template <class Archive>
 void fields(Archive& a, Certificate& c) {
   a("claim", c.claim);
   a("verdict", c.verdict);
@@ -403,6 +460,7 @@ void fields(Archive& a, Record& r) {
   a("forecast", r.forecast);
   a("outcome", r.outcome);
   a("phases", r.phases);
+  a("robust", r.robust);
   a.unless_empty("certificates", r.certificates);
   a("solution", r.solution);
   a.unless_empty("advice", r.advice);

@@ -201,6 +201,7 @@ Problem built_in_problem(const Settings& settings, const Source& source) {
 }
 
 void apply_preset(Settings& settings, Problem& problem) {
+  settings.goal.sampled_problem = !published_methods(settings.problem).empty();
   if (!settings.built_in.published) return;
   const std::string method = settings.goal.method.value_or("");
   const Index samples = problem.objective->sample_count();

@@ -129,7 +129,9 @@ double samples_per_step(std::string_view method, const std::map<std::string, std
   const auto drawn = [&](const char* key, double otherwise) {
     return std::min(all, number(options, key, otherwise));
   };
-  const double batch = drawn("batch", 0);
+  const bool draws = method == "ian-sgd" || method == "clipped-sgd" || method == "nsgd-momentum" ||
+                     method == "spider";
+  const double batch = drawn("batch", method == "sgd" ? 1 : draws ? 64 : 0);
   if (batch == 0) return all;
   if (method == "ian-sgd") return batch + drawn("independent-batch", 4);
   if (method == "clipped-sgd") return batch + drawn("independent-batch", 0);

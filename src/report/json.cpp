@@ -309,6 +309,12 @@ void fields(Archive& a, GradientCheck& g) {
 }
 
 template <class Archive>
+void fields(Archive& a, GradientDominance& d) {
+  a("rho", d.rho);
+  a("two_mu", d.two_mu);
+}
+
+template <class Archive>
 void fields(Archive& a, Preflight& p) {
   a("rank", p.rank);
   a("separability", p.separability);
@@ -317,6 +323,7 @@ void fields(Archive& a, Preflight& p) {
   a("curvature", p.curvature);
   a("noise", p.noise);
   a("normalization_bias", p.normalization_bias);
+  a("dominance", p.dominance);
   a("memory", p.memory);
   a("gradient_check", p.gradient_check);
   a("initial_loss", p.initial_loss);
@@ -369,6 +376,10 @@ void fields(Archive& a, Forecast& f) {
   a("claims_global_minimum", f.claims_global_minimum);
   a("claims_rate", f.claims_rate);
   a("log_loss_bound", f.log_loss_bound);
+  a("regime", f.regime);
+  a("exponent", f.exponent);
+  a("step_floor", f.step_floor);
+  a("samples", f.samples);
   a("transition_bound", f.transition_bound);
   a("claims_separates", f.claims_separates);
   a("assumptions", f.assumptions);

@@ -201,6 +201,14 @@ std::string number_of_log(double log) {
   return log > smallest ? number(std::exp(log)) : fmt::format("e^{:.4g}", log);
 }
 
+std::string describe_regime(const Forecast& forecast) {
+  std::string text = *forecast.regime;
+  if (forecast.exponent) text += fmt::format(": falls like steps^{:.4g}", *forecast.exponent);
+  if (forecast.step_floor)
+    text += fmt::format(", down to {} above the minimum", number(*forecast.step_floor));
+  return text;
+}
+
 std::string describe_forecast(const Forecast& forecast) {
   std::vector<std::string> parts;
   if (const std::string steps = amount(forecast); !steps.empty()) parts.push_back(steps);
@@ -217,6 +225,11 @@ std::string describe_forecast(const Forecast& forecast) {
                         number_of_log(*forecast.log_loss_bound));
   if (forecast.transition_bound)
     text += fmt::format("; stable by step {}", count(*forecast.transition_bound));
+  if (forecast.regime) text += "\n  regime      " + describe_regime(forecast);
+  if (forecast.samples)
+    text += fmt::format("\n  samples     {} to a first-order point on average, if the measured "
+                        "laws hold",
+                        count(*forecast.samples));
   return text + "\n" + describe_assumptions(forecast.assumptions);
 }
 

@@ -81,6 +81,8 @@ Options options_of(const Experiment& experiment, const Setting& setting) {
     options["independent-batch"] = text(experiment.independent_batch);
   if (setting.momentum > 0) options["momentum"] = text(setting.momentum);
   if (setting.period > 0) options["period"] = text(setting.period);
+  // Measured often enough to see when a value is reached; it costs no samples.
+  if (!experiment.tail_average) options["evaluate"] = "5";
   if (experiment.tail_average) {
     options["output"] = "tail-average";
     // Only the answer counts: on the way down from the start every method passes the minimum.
@@ -94,6 +96,19 @@ double number(const Options& options, const std::string& key, double otherwise) 
   double value = otherwise;
   std::from_chars(given.data(), given.data() + given.size(), value);
   return value;
+}
+
+// The most steps that draw no more samples than the budget. spider begins each period with a full
+// gradient.
+std::int64_t steps_within(double budget, std::string_view method, const Options& options,
+                          Index samples) {
+  if (method != "spider")
+    return static_cast<std::int64_t>(budget / samples_per_step(method, options, samples));
+  const double all = plan::count(samples), period = number(options, "period", 20);
+  const double pair = 2 * std::min(all, number(options, "batch", 64));
+  const double whole = std::floor(budget / (all + (period - 1) * pair));
+  const double rest = budget - whole * (all + (period - 1) * pair) - all;
+  return static_cast<std::int64_t>(whole * period + (rest >= 0 ? 1 + std::floor(rest / pair) : 0));
 }
 
 }  // namespace
@@ -111,8 +126,7 @@ std::optional<PublishedSettings> published_settings(std::string_view problem,
       converted(*experiment, experiment->preparation.stepsize, experiment->preparation.exponent);
   published.steps = experiment->steps;
   if (experiment->samples > 0)
-    published.steps = static_cast<std::int64_t>(
-        experiment->samples / samples_per_step(method, published.options, samples));
+    published.steps = steps_within(experiment->samples, method, published.options, samples);
   return published;
 }
 

@@ -208,16 +208,16 @@ void forecast_samples(const Preflight& preflight, const Plan& plan, Forecast& fo
   const CurvatureGrowth& growth = *preflight.curvature;
   const AffineNoise& noise = preflight.noise->law;
   const double gap = preflight.initial_loss;  // losses are not negative
+  const bool plain = plan.method == "sgd" || growth.law.l1 == 0;
   const FirstOrderBudget budget =
-      plan.method == "sgd"
-          ? sgd_budget(growth.law.at(preflight.initial_gradient_norm), noise, batch, gap, eps)
-          : normalized_sgd_budget(growth.law, noise, gap, eps);
+      plain ? sgd_budget(growth.law.at(preflight.initial_gradient_norm), noise, batch, gap, eps)
+            : normalized_sgd_budget(growth.law, noise, gap, eps);
   if (!std::isfinite(budget.samples()) || !(budget.samples() > 0)) return;
   forecast.samples = budget.samples();
   forecast.assumptions.push_back(
       {fmt::format("samples to a mean gradient norm of {:.3g}: a bound for {} steps of {:.3g} "
                    "samples with its own stepsize, if the measured laws hold everywhere",
-                   eps, plan.method == "sgd" ? "plain" : "normalized", budget.batch),
+                   eps, plain ? "plain" : "normalized", budget.batch),
        budget.samples(), Status::unknown});
   forecast.assumptions.push_back(
       {fmt::format("curvature at most {:.3g} + {:.3g} |g|^{:.3g} (typical excess of the law on {} "

@@ -27,7 +27,7 @@ struct LossOptions {
   double degree = 2;            ///< of the polynomial tail
   std::optional<double> scale;  ///< c of a robust loss, in the units of the targets as the loss
                                 ///< sees them; absent: from the targets
-  double ridge = 0;  ///< lambda of lambda/2 |x|^2
+  double ridge = 0;             ///< lambda of lambda/2 |x|^2
   bool ridge_given = false;
 };
 

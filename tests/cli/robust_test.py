@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import statistics
+import struct
 import subprocess
 import sys
 
@@ -93,6 +94,12 @@ class RobustTest(CliTest):
         ran = self.run_in_folder("predict", "o", table)
         self.assert_exit(ran, 0)
         return [float(line.split(",")[column]) for line in ran.out.splitlines()[1:]]
+
+    def parameters(self, folder):
+        content = (self.folder / folder / "model.safetensors").read_bytes()
+        size, = struct.unpack_from("<Q", content)
+        begin, end = json.loads(content[8:8 + size])["parameters"]["data_offsets"]
+        return struct.unpack(f"<{(end - begin) // 8}d", content[8 + size + begin:8 + size + end])
 
     def assert_close(self, found, expected, spread, digits=1e-6):
         self.assertEqual(len(found), len(expected))
@@ -303,11 +310,18 @@ class Misuse(RobustTest):
         self.assertFalse((self.folder / "thalweg-run").exists())
 
     def test_a_flat_start_is_refused(self):
+        # Zero parameters predict the mean: the scale is smaller than the smallest residual there.
+        mean, spread = statistics.fmean(self.y), deviation(self.y)
+        scale = 0.9 * min(abs(y - mean) for y in self.y) / spread
         words = ["train", "t.csv", "--target", "y", "--model", "linear", "--option", "loss=tukey",
-                 "--option", "scale=1e-6"]
+                 "--option", f"scale={scale}", "--out", "t"]
         self.assert_error(self.run_in_folder(*words), 4, "flat.*larger scale.*--init")
-        # From the fit of a Huber loss with its residuals of about 0.05 there is a way.
+        # As advised.
         self.train("t.csv", "--model", "linear", "--option", "loss=huber", "--option", "scale=0.05")
+        self.write("init.csv", "".join(f"{p!r}\n" for p in self.parameters("o")))
+        ran = self.run_in_folder(*words, "--init", "init.csv", "--json")
+        self.assert_exit(ran, 0)
+        self.assertLess(ran.json()["outcome"]["loss"], ran.json()["forecast"]["initial_loss"])
 
     def test_certify_takes_the_loss_of_the_run(self):
         self.train("t.csv", "--model", "linear", "--option", "loss=huber")

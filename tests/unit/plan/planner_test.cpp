@@ -223,6 +223,29 @@ TEST(MakePlan, TheAdaptedFlowGetsItsStoppingTime) {
   EXPECT_TRUE(forecast.claims_rate);
 }
 
+TEST(MakePlan, ARobustLossHasNoFlowTimeAndAToleranceOfItsOwnScale) {
+  ProblemSize robust = wide;
+  robust.squared = false;
+  Preflight preflight = measured(robust, true, 1e2);
+  preflight.rank->floor.reset();  // as measured for such a loss
+  preflight.initial_gradient_norm = 2e-4;
+  Goal goal;
+  EXPECT_EQ(make_plan(robust, preflight, goal).gradient_tolerance, 1e-3 * 2e-4);
+  EXPECT_EQ(make_plan(wide, preflight, goal).gradient_tolerance, 1e-3);
+  goal.target_loss = 1e-6;
+  EXPECT_NE(make_plan(robust, preflight, goal).method, "adapted-flow");
+  goal.method = "adapted-flow";
+  const Plan plan = make_plan(robust, preflight, goal);
+  EXPECT_EQ(plan.options.count("flow-time"), 0U);
+  const Forecast forecast = make_forecast(robust, preflight, plan, 1e9);
+  EXPECT_FALSE(forecast.flow_time.has_value());
+  EXPECT_FALSE(forecast.claims_global_minimum || forecast.claims_rate);
+  EXPECT_TRUE(make_forecast(wide, preflight, make_plan(wide, preflight, goal), 1e9).flow_time);
+  // Rank loss: how far the loss can fall is not known.
+  preflight.rank->full = false;
+  EXPECT_FALSE(make_forecast(robust, preflight, plan, 1e9).floor.has_value());
+}
+
 TEST(MakePlan, TheTauRuleEndsAtItsTargetNotAtAFlowTime) {
   Goal goal;
   goal.method = "adapted-flow";

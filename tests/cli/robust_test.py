@@ -175,6 +175,9 @@ class AgainstScipy(RobustTest):
                                         "--option", "eps=1e-11", target=names[-1])
                     self.assertLessEqual(report["outcome"]["loss"],
                                          expected["value"] * (1 + 1e-9))
+                    # Cauchy's loss has several minima: another one has to be lower.
+                    if loss == "cauchy" and report["outcome"]["loss"] < 0.999 * expected["value"]:
+                        continue
                     self.assert_close(self.predictions(table), expected["fitted"], deviation(y),
                                       1e-4)
 
@@ -197,6 +200,7 @@ class Scales(RobustTest):
                     self.assertAlmostEqual(scale / (constant * spread / unit), 1, delta=5e-3)
                     self.assertIn(f"{constant}", self.scale_of(report)["because"])
                     self.assertRegex(report["problem"]["objective"], loss.capitalize())
+                    self.assertEqual(report["plan"]["method"], "newton")
 
     def test_a_given_scale_is_used_and_no_decision(self):
         report = self.train("t.csv", "--model", "linear", "--option", "loss=huber", "--option",

@@ -97,6 +97,16 @@ TEST(MakePlan, TakesTheAdaptedFlowOnlyWhereItsPromiseHoldsAndWasAskedFor) {
   EXPECT_NE(make_plan(wide, measured(wide, true, 1e2), goal).method, "adapted-flow");
 }
 
+TEST(MakePlan, ARobustLinearModelTakesNewton) {
+  ProblemSize size = network_size(200, 5, {});
+  size.linear = true;
+  EXPECT_EQ(make_plan(size, measured(size, true), {}).method, "levenberg-marquardt");
+  size.squared = false;
+  EXPECT_EQ(make_plan(size, measured(size, true), {}).method, "newton");
+  size.linear = false;
+  EXPECT_EQ(make_plan(size, measured(size, true), {}).method, "levenberg-marquardt");
+}
+
 TEST(MakePlan, TakesLbfgsWhereAnExactStepDoesNotPayOrFit) {
   const ProblemSize huge = network_size(500000, 50, {256, 256});
   EXPECT_EQ(make_plan(huge, measured(huge, std::nullopt), {}).method, "lbfgs");

@@ -88,6 +88,9 @@ class OutputModel {
   /// all samples; models override it to work on the batch alone.
   virtual double batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,
                            VectorRef g) const;
+  /// The mean instead. The default divides the sum, which is one more pass over g.
+  virtual double batch_mean(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,
+                            VectorRef g) const;
 
   virtual std::string description() const { return "model"; }
   virtual double forward_flops() const;  ///< work of outputs(); default 2 m n

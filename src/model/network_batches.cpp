@@ -146,7 +146,7 @@ class Batches final : public NetworkBatches {
   }
 
   /// Outputs, loss and D of all layers for `count` samples of a batch, from `first` on.
-  double pass(const T* x, Batch batch, Index first, Index count, const OutputLoss& loss) {
+  double pass(const T* x, Batch batch, Index first, Index count, const BatchLoss& loss) {
     const Batch samples =
         batch.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
     gather(samples, first);
@@ -193,7 +193,7 @@ class Batches final : public NetworkBatches {
 
   /// The outputs of the last layer become D: the derivatives of the loss in them, weighted. Returns
   /// the loss, not weighted.
-  double loss_of_outputs(Batch samples, Index first, Index count, const OutputLoss& loss) {
+  double loss_of_outputs(Batch samples, Index first, Index count, const BatchLoss& loss) {
     const Index outputs = layers().outputs();
     auto delta = deltas_[layers().last()].middleCols(first, count);
     // Losses want output by output.

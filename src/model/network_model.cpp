@@ -68,11 +68,7 @@ double NetworkModel::batch_mean(const ConstVectorRef& x, Batch batch, const Batc
 
 std::vector<Index> NetworkModel::parameter_groups() const {
   std::vector<Index> groups;
-  Index first = 0;
-  for (const Layer& layer : bound_->layers.all) {
-    groups.push_back(first);
-    first += layer.out * (layer.in + 1);
-  }
+  for (const Layer& layer : bound_->layers.all) groups.push_back(layer.first);
   return groups;
 }
 

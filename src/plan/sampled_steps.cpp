@@ -110,9 +110,13 @@ Pace pace_of(const Plan& plan, const Scales& scales) {
     return {scales.multiplier(norm) * std::pow(threshold, beta), threshold,
             fmt::format("0.7 over typical {}, clipped from |g| = {:.3g} on", law, norm)};
   }
-  const double norm = scales.middle();
+  // The parameter-free schedule shrinks by itself from a first step of this length.
+  const bool shrinks =
+      plan.method == "nsgd-momentum" && number_of(plan.options, "momentum", 0) == 0;
+  const double norm = shrinks ? scales.start : scales.middle();
   return {scales.multiplier(norm) * std::pow(norm, beta), 0,
-          fmt::format("0.7 over typical {} at |g| = {:.3g}, midway to the noise", law, norm)};
+          fmt::format("0.7 over typical {} at |g| = {:.3g}, {}", law, norm,
+                      shrinks ? "the start" : "midway to the noise")};
 }
 
 bool has_stepsize(const Options& options) {

@@ -1,0 +1,106 @@
+#include "thalweg/plan/samples.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "thalweg/method/registry.hpp"
+#include "work.hpp"
+
+namespace thalweg {
+namespace plan {
+namespace {
+
+// What an update draws.
+struct Draws {
+  std::int64_t batches = 0;  ///< samples of a plain update; 0: all of them, as whole passes
+  std::int64_t period = 0;   ///< every so many updates, from the first on, one draws all; 0: none
+};
+
+std::int64_t integer(const Options& used, const std::string& key) {
+  const std::string text = option(used, key, "0");
+  return std::stoll(text);  // used_options wrote it
+}
+
+Draws draws(const std::string& method, const Options& options, Index samples) {
+  const MethodInfo& info = find_method(method);
+  const Options used = info.used_options(options);
+  const auto drawn = [&](const char* key) {
+    return std::min<std::int64_t>(integer(used, key), samples);
+  };
+  if (!info.sampled || drawn("batch") == 0) return {};
+  // The same batch at two points.
+  if (method == "spider") return {2 * drawn("batch"), integer(used, "period")};
+  return {drawn("batch") + drawn("independent-batch")};
+}
+
+// Samples of the first `updates` updates.
+std::int64_t drawn_by(const Draws& draws, std::int64_t updates, Index samples) {
+  if (draws.period == 0) return updates * draws.batches;
+  const std::int64_t whole = (updates + draws.period - 1) / draws.period;
+  return whole * samples + (updates - whole) * draws.batches;
+}
+
+// Work of one pass over the data, in flops of large matrix products.
+double work_per_pass(const PlannedRuns& runs, const ProblemSize& size) {
+  const double step = weighted_work(step_cost(runs.method, runs.options, size));
+  if (needs_composite(runs.method)) return step;
+  const StepCost pass = step_cost("adam", {}, size);
+  const double gradient = weighted_work(pass);
+  const double per_update = samples_per_update(runs.method, runs.options, size.samples);
+  const double updates = count(size.samples) / per_update;
+  if (updates <= 1) return gradient;
+  // Drawn once and measured once; each update has a cost of its own beside its samples.
+  constexpr double seconds_per_update = 1e-5, flops_per_parameter = 40;
+  return 2 * gradient + updates * (seconds_per_update * sustained_speed +
+                                   flops_per_parameter * count(size.parameters));
+}
+
+}  // namespace
+}  // namespace plan
+
+double samples_per_update(const std::string& method,
+                          const std::map<std::string, std::string>& options, Index samples) {
+  const plan::Draws draws = plan::draws(method, options, samples);
+  if (draws.batches == 0) return plan::count(samples);
+  const std::int64_t updates = std::max<std::int64_t>(1, draws.period);
+  return static_cast<double>(plan::drawn_by(draws, updates, samples)) /
+         static_cast<double>(updates);
+}
+
+std::int64_t updates_within(const std::string& method,
+                            const std::map<std::string, std::string>& options, Index samples,
+                            std::int64_t budget) {
+  const plan::Draws draws = plan::draws(method, options, samples);
+  if (draws.batches == 0) return std::max<std::int64_t>(0, budget / samples - 1);
+  if (draws.period == 0) return budget / draws.batches;
+  const std::int64_t per_period = plan::drawn_by(draws, draws.period, samples);
+  const std::int64_t rest = budget % per_period;
+  const std::int64_t started = rest < samples ? 0 : 1 + (rest - samples) / draws.batches;
+  return budget / per_period * draws.period + started;
+}
+
+std::optional<std::string> stepsize_option(const std::string& method,
+                                           const std::map<std::string, std::string>& options) {
+  const plan::Options used = find_method(method).used_options(options);
+  const std::string rule = plan::option(used, "rule", "");
+  const bool found_by_rule = (method == "gd" && rule != "constant") ||
+                             (method == "clipped-sgd" && rule != "threshold");
+  if (found_by_rule) return std::nullopt;
+  for (const char* key : {"stepsize", "eta"}) {
+    const auto found = used.find(key);
+    if (found != used.end() && std::stod(found->second) > 0) return key;
+  }
+  return std::nullopt;
+}
+
+std::int64_t default_sample_budget(const std::vector<PlannedRuns>& runs, const ProblemSize& size) {
+  constexpr double most = 30, fewest = 3;
+  double work = 0;  // of one pass of each run
+  for (const PlannedRuns& each : runs)
+    work += static_cast<double>(each.runs) * plan::work_per_pass(each, size);
+  const double passes = std::clamp(std::floor(plan::affordable_work(size) / work), fewest, most);
+  return static_cast<std::int64_t>(passes) * size.samples;
+}
+
+}  // namespace thalweg

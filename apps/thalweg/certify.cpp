@@ -95,10 +95,11 @@ Part encode_part(const Encoding& encoding, const Table& table, bool keeps_sparse
 /// The training rows of the run where DATA is what it read, else every row.
 Part rows_to_certify(const Settings& settings, const TrainedModel& model,
                      const std::optional<Origin>& origin) {
-  const Source source = read_source(settings.data);
+  const Source source = read_source(settings.data, settings.labels);
   const bool same_data = origin && origin->data_hash == source.hash;
   const CsvOptions csv = settings.csv.delimiter || !same_data ? settings.csv : origin->settings.csv;
-  const Table table = parse_table(source.bytes, source.path, csv);
+  const Table table = parse_source(source, csv);
+  require_labels(table);
   if (same_data) return make_dataset(table, origin->settings.dataset).train;
   return encode_part(model.encoding, table, model.network.linear());
 }
@@ -131,10 +132,18 @@ Claims claims_for(const CompositeObjective& objective, const Settings& settings,
   return claims;
 }
 
+/// Throws UsageError for any other --option: the loss is that of the run.
+void require_eps_alone(const Words& words) {
+  const auto given = words.find("option");
+  if (given == words.end()) return;
+  const bool alone = std::all_of(given->second.begin(), given->second.end(),
+                                 [](const std::string& word) { return word.starts_with("eps="); });
+  if (!alone) throw UsageError("certify has no --option but eps", "give --option eps=X");
+}
+
 int certify(const Invocation& invocation) {
   const Settings settings = begin(invocation);
-  if (settings.goal.method_options.size() > (settings.gradient_tolerance ? 1U : 0U))
-    throw UsageError("certify has no --option but eps", "give --option eps=X");
+  require_eps_alone(invocation.words);
   const std::filesystem::path path = invocation.words.at("MODEL").back();
   const TrainedModel model = TrainedModel::load(path);
   const std::optional<Origin> origin = read_origin(path);
@@ -161,11 +170,12 @@ Command certify_command() {
   return {.name = "certify",
           .summary = "measure the certificates again at the parameters of a model",
           .positionals = {{"MODEL", "model.safetensors or the folder of a run"},
-                          {"DATA", "CSV file with features and targets, or - for stdin"}},
+                          {"DATA", "table with features and targets, or - for stdin"}},
           .options = joined({{"target-loss", "X",
                               "bound of the global minimum (default: that of "
                               "the run)"},
                              {"option", "eps=X", "bound of the gradient norm", true},
+                             {"labels", "FILE", "the labels of IDX images"},
                              {"delimiter", "C", "of the cells (default: detected)"}},
                             common_options()),
           .run = certify};

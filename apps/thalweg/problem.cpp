@@ -6,9 +6,9 @@
 #include <cstdint>
 
 #include "thalweg/model/linear_model.hpp"
-#include "thalweg/model/logistic_toy.hpp"
 #include "thalweg/model/margin_losses.hpp"
 #include "thalweg/model/output_losses.hpp"
+#include "thalweg/model/robust_losses.hpp"
 #include "thalweg/session/session.hpp"
 #include "vector_file.hpp"
 
@@ -22,7 +22,12 @@ std::string hash_of(const std::string& bytes) {
   return fmt::format("fnv1a64:{:016x}:{}", hash, bytes.size());
 }
 
-std::string describe_table(const Table& table) {
+std::string describe_table(const Table& table, const std::string& labels) {
+  if (table.is_packed())
+    return fmt::format(
+        "{}: {} samples of {} numbers, {}{}", table.source, table.rows(),
+        table.sample_shape.empty() ? "1" : fmt::format("{}", fmt::join(table.sample_shape, " x ")),
+        table.format, labels.empty() ? "" : ", labels from " + labels);
   if (table.is_sparse())
     return fmt::format("{}: {} rows, {} columns, {} numbers, LIBSVM text", table.source,
                        table.rows(), table.column_count(), table.sparse.nonZeros());
@@ -45,6 +50,10 @@ ProblemSize network_size(const CompositeObjective& objective, const Dataset& dat
 std::shared_ptr<const OutputLoss> make_class_loss(const std::vector<int>& labels, int classes,
                                                   const LossOptions& options) {
   using Kind = LossOptions::Kind;
+  if (options.robust())
+    throw UsageError(fmt::format("--option loss={} is for regressions", options.name()),
+                     "say --task regression where the target is a number; classes take logistic, "
+                     "exponential, polynomial or squared-hinge");
   if (options.kind == Kind::logistic) return std::make_shared<CrossEntropyLoss>(labels, classes);
   if (classes != 2)
     throw UsageError(fmt::format("this loss is for two classes, and there are {}", classes),
@@ -55,24 +64,61 @@ std::shared_ptr<const OutputLoss> make_class_loss(const std::vector<int>& labels
   return std::make_shared<SquaredHingeLoss>(labels);
 }
 
+// c of 95 % efficiency for normal residuals with a standard deviation of 1.
+double efficient_scale(LossOptions::Kind kind) {
+  if (kind == LossOptions::Kind::huber) return HuberLoss::efficient_scale;
+  return kind == LossOptions::Kind::cauchy ? CauchyLoss::efficient_scale
+                                           : TukeyLoss::efficient_scale;
+}
+
+std::shared_ptr<const OutputLoss> make_regression_loss(const Matrix& targets,
+                                                       const LossOptions& options) {
+  using Kind = LossOptions::Kind;
+  if (!options.robust()) return std::make_shared<SquaredLoss>(targets);
+  const double scale = options.scale.value_or(efficient_scale(options.kind));
+  if (options.kind == Kind::huber) return std::make_shared<HuberLoss>(targets, scale);
+  if (options.kind == Kind::cauchy) return std::make_shared<CauchyLoss>(targets, scale);
+  return std::make_shared<TukeyLoss>(targets, scale);
+}
+
 std::shared_ptr<const OutputLoss> make_loss(const Encoding& encoding, const Part& part,
                                             const LossOptions& options) {
-  if (encoding.task != Task::classification) return std::make_shared<SquaredLoss>(part.targets);
+  if (encoding.task != Task::classification) return make_regression_loss(part.targets, options);
   return make_class_loss(part.labels, static_cast<int>(encoding.classes.size()), options);
 }
 
-void require_no_loss_options(const LossOptions& options) {
-  if (options.kind != LossOptions::Kind::logistic)
-    throw UsageError("--option loss is for linear models of classes", "give --model linear");
+// Of a regression, of a network of classes, and of a built-in problem, each with its remedy.
+void require_no_class_options(const LossOptions& options, const std::string& remedy) {
+  if (options.kind != LossOptions::Kind::logistic && !options.robust())
+    throw UsageError(
+        fmt::format("--option loss={} is for linear models of classes", options.name()), remedy);
   if (options.ridge > 0)
-    throw UsageError("--option regularization is for linear models of classes",
-                     "give --model linear");
+    throw UsageError("--option regularization is for linear models of classes", remedy);
 }
 
-// The loss as asked for; where the user asked for nothing, several classes get a small penalty.
+// The scale of a robust loss that was given none.
+double choose_scale(const LossOptions& loss, const Matrix& targets,
+                    std::vector<Decision>& decisions) {
+  const double spread = median_deviation(targets), constant = efficient_scale(loss.kind);
+  const double scale = constant * (spread > 0 ? spread : 1);
+  const std::string unit = spread > 0
+                               ? fmt::format("the median deviation of the targets, {:.3g}", spread)
+                               : "1, since most targets are equal";
+  decisions.push_back(
+      {"scale",
+       fmt::format("{:.3g}", scale),
+       fmt::format("{} times {}: 95 % efficient for normal residuals of that size", constant, unit),
+       {{"smaller", "--option scale=C, where the residuals are smaller than the targets"}}});
+  return scale;
+}
+
+// The loss as asked for; where the user asked for nothing, several classes get a small penalty, and
+// a robust loss gets a scale.
 LossOptions loss_for(const Settings& settings, const Dataset& dataset, const Network& network,
                      std::vector<Decision>& decisions) {
   LossOptions loss = settings.loss;
+  if (loss.robust() && !loss.scale && dataset.encoding.task != Task::classification)
+    loss.scale = choose_scale(loss, dataset.train.targets, decisions);
   const Goal& goal = settings.goal;
   const bool bounded = goal.target_loss || goal.max_steps || goal.budget;
   const bool several = dataset.encoding.classes.size() > 2;
@@ -103,10 +149,21 @@ std::vector<Index> hidden_for(const Settings& settings, const Dataset& dataset,
 
 }  // namespace
 
-Source read_source(const std::string& path) {
-  Source source{.path = path, .bytes = read_bytes(path), .hash = {}};
+Source read_source(const std::string& path, const std::string& labels) {
+  Source source{.path = path,
+                .bytes = read_bytes(path),
+                .labels = labels,
+                .label_bytes = labels.empty() ? std::string() : read_bytes(labels),
+                .hash = {}};
   source.hash = hash_of(source.bytes);
+  if (!labels.empty()) source.hash += "+" + hash_of(source.label_bytes);
   return source;
+}
+
+Table parse_source(const Source& source, const CsvOptions& csv) {
+  std::optional<LabelFile> labels;
+  if (!source.labels.empty()) labels = {source.label_bytes, source.labels};
+  return parse_table(source.bytes, source.path, csv, labels);
 }
 
 std::shared_ptr<const CompositeObjective> make_objective(const Network& network,
@@ -114,12 +171,15 @@ std::shared_ptr<const CompositeObjective> make_objective(const Network& network,
                                                          const LossOptions& options) {
   const auto loss = make_loss(encoding, part, options);
   const bool classes = encoding.task == Task::classification;
-  if (!network.linear() || !classes) require_no_loss_options(options);
+  if (!classes)
+    require_no_class_options(options, "a regression takes loss=huber, cauchy or tukey, or none");
+  else if (!network.linear())
+    require_no_class_options(options, "give --model linear");
   if (part.is_sparse())
     return std::make_shared<LinearObjective>(
         network.linear_on(part.sparse, encoding.input_mean, encoding.input_scale), loss,
         options.ridge);
-  if (network.linear() && classes)
+  if (network.linear() && (classes || options.robust()))
     return std::make_shared<LinearObjective>(network.linear_on(part.inputs), loss, options.ridge);
   return std::make_shared<CompositeObjective>(network.on(part.inputs), loss);
 }
@@ -132,10 +192,10 @@ Matrix outputs_on(const Network& network, const Encoding& encoding, const Part& 
 
 Problem table_problem(const Settings& settings, const Source& source) {
   Problem problem;
-  const Table table = parse_table(source.bytes, source.path, settings.csv);
+  const Table table = parse_source(source, settings.csv);
   problem.dataset = make_dataset(table, settings.dataset);
   problem.notices = problem.dataset->notices;
-  problem.notices.insert(problem.notices.begin(), describe_table(table));
+  problem.notices.insert(problem.notices.begin(), describe_table(table, source.labels));
   const Dataset& dataset = *problem.dataset;
   for (const Index row : dataset.train.rows)
     problem.file_rows.push_back(table.file_rows[static_cast<std::size_t>(row)]);
@@ -161,26 +221,6 @@ Problem table_problem(const Settings& settings, const Source& source) {
   return problem;
 }
 
-Problem built_in_problem(const Settings& settings) {
-  Problem problem;
-  if (settings.problem == "logistic-toy") {
-    problem.objective =
-        logistic_toy(make_class_loss(logistic_toy_labels(), 2, settings.loss), settings.loss.ridge);
-    problem.size = describe(*problem.objective);
-    return problem;
-  }
-  require_no_loss_options(settings.loss);
-  const std::string prefix = "nist:";
-  if (!settings.problem.starts_with(prefix))
-    throw UsageError(fmt::format("unknown problem \"{}\"", settings.problem),
-                     fmt::format("the problems are logistic-toy, and nist:NAME with NAME one of {}",
-                                 fmt::join(nist::names(), ", ")));
-  problem.nist = nist::load(settings.problem.substr(prefix.size()));
-  problem.objective = problem.nist->objective;
-  problem.size = describe(*problem.objective);
-  return problem;
-}
-
 Vector start_parameters(const Problem& problem, const Settings& settings) {
   const Index expected = problem.objective->dimension();
   if (!settings.init.empty()) {
@@ -193,8 +233,7 @@ Vector start_parameters(const Problem& problem, const Settings& settings) {
                     expected),
         settings.init);
   }
-  if (problem.nist) return problem.nist->starts[static_cast<std::size_t>(settings.start - 1)];
-  if (!problem.network) return Vector::Zero(expected);
+  if (problem.start) return *problem.start;
   return problem.network->initial_parameters(settings.seed);
 }
 

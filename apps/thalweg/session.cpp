@@ -74,7 +74,16 @@ void require_usable_folder(const Settings& settings) {
   const RunFolder folder(settings.out);
   folder.require_usable(settings.force);
   folder.require_spared(settings.data, "DATA");
+  folder.require_spared(settings.labels, "--labels");
   folder.require_spared(settings.init, "--init");
+}
+
+/// The table or the built-in problem, with the published settings where they were asked for.
+Problem make_problem(Settings& settings, const Source& source) {
+  Problem problem = settings.problem.empty() ? table_problem(settings, source)
+                                             : built_in_problem(settings, source);
+  apply_preset(settings, problem);
+  return problem;
 }
 
 /// Reads the data and measures: the record up to preflight.
@@ -85,15 +94,17 @@ Session measure(const Invocation& invocation, Settings settings) {
       report::make_manifest(session.settings.seed, threads(), invocation.argv);
   const Settings& chosen = session.settings;
   if (!chosen.data.empty()) {
-    session.source = read_source(chosen.data);
+    session.source = read_source(chosen.data, chosen.labels);
     invocation.console.detail(
         fmt::format("read {} bytes from {}", session.source.bytes.size(), chosen.data));
-    session.problem = table_problem(chosen, session.source);
+    session.problem = make_problem(session.settings, session.source);
+    session.source.label_bytes.clear();
     if (chosen.data != "-") session.source.bytes.clear();  // only stdin is stored with the run
     announce_data(invocation.console, session.problem.notices);
-    session.record.data = data_section(chosen, *session.problem.dataset);
+    if (session.problem.dataset)
+      session.record.data = data_section(chosen, *session.problem.dataset);
   } else {
-    session.problem = built_in_problem(chosen);
+    session.problem = make_problem(session.settings, session.source);
   }
   refuse_large_model(chosen, session.problem.size);
   session.record.problem = problem_section(session.problem);
@@ -147,12 +158,22 @@ Words resolved_words(const Invocation& invocation, const Session& session) {
     words["model"] = {model_name(session.problem.network->options().hidden)};
   if (session.problem.loss.ridge > 0 && !session.settings.loss.ridge_given)
     words["option"].push_back(fmt::format("regularization={}", session.problem.loss.ridge));
+  if (session.problem.loss.scale && !session.settings.loss.scale)
+    words["option"].push_back(fmt::format("scale={}", *session.problem.loss.scale));
   if (!session.settings.data.empty() && session.settings.data != "-")
-    words["DATA"] = {std::filesystem::absolute(session.settings.data).string()};
+    words[session.settings.problem.empty() ? "DATA" : "data"] = {
+        std::filesystem::absolute(session.settings.data).string()};
+  if (!session.settings.labels.empty())
+    words["labels"] = {std::filesystem::absolute(session.settings.labels).string()};
   return words;
 }
 
 // ---- concluding
+
+/// Those of the network among the parameters of the problem: a robust objective has one more.
+Vector model_parameters(const Problem& problem, const Vector& x) {
+  return x.head(problem.network->parameter_count());
+}
 
 std::optional<Metrics> metrics_on(const Problem& problem, const Part& part, const Vector& x) {
   if (part.size() == 0) return std::nullopt;
@@ -162,9 +183,30 @@ std::optional<Metrics> metrics_on(const Problem& problem, const Part& part, cons
 
 void add_metrics(report::OutcomeSection& section, const Problem& problem, const Vector& x) {
   if (!problem.dataset) return;
-  section.train = metrics_on(problem, problem.dataset->train, x);
-  section.validation = metrics_on(problem, problem.dataset->validation, x);
-  section.test = metrics_on(problem, problem.dataset->test, x);
+  const Vector parameters = model_parameters(problem, x);
+  section.train = metrics_on(problem, problem.dataset->train, parameters);
+  section.validation = metrics_on(problem, problem.dataset->validation, parameters);
+  section.test = metrics_on(problem, problem.dataset->test, parameters);
+}
+
+std::optional<report::RobustSection> robust_section(const Problem& problem, const Vector& x) {
+  if (!problem.robust) return std::nullopt;
+  const RobustObjective& robust = *problem.robust;
+  report::RobustSection section;
+  section.divergence = to_string(robust.options().divergence);
+  section.lambda = robust.options().lambda;
+  const WorstCaseMean::Solution solution = robust.best_eta(x);
+  section.psi = solution.psi;
+  section.eta = solution.eta;
+  section.groups = robust.group_count();
+  if (problem.group_names.empty()) return section;
+  const Vector errors = robust.group_errors(x), sizes = robust.group_sizes();
+  Index worst = 0;
+  section.worst_group_error = errors.maxCoeff(&worst);
+  section.worst_group = problem.group_names[static_cast<std::size_t>(worst)];
+  section.worst_group_rows = static_cast<Index>(sizes[worst]);
+  section.median_group_error = median(errors);
+  return section;
 }
 
 void write_report_files(const RunFolder& folder, const report::Record& record) {
@@ -174,8 +216,9 @@ void write_report_files(const RunFolder& folder, const report::Record& record) {
 
 void write_results(const RunFolder& folder, const Session& session, const Result& result) {
   if (session.problem.network)
-    TrainedModel{*session.problem.network, session.problem.dataset->encoding, result.best}.save(
-        folder.model());
+    TrainedModel{*session.problem.network, session.problem.dataset->encoding,
+                 model_parameters(session.problem, result.best)}
+        .save(folder.model());
   write_trace_csv(folder.trace(), result.trace);
   write_report_files(folder, session.record);  // report.json is last: it says that all is there
 }
@@ -187,11 +230,12 @@ int conclude(const Console& console, const RunFolder& folder, Session& session,
   record.outcome = outcome_of(*session.problem.objective, result);
   add_metrics(*record.outcome, session.problem, result.best);
   record.phases = phases_of(result, *record.plan);
+  record.robust = robust_section(session.problem, result.best);
   record.certificates = thalweg::certify(*session.problem.objective, session.start, result, record,
                                          session.settings.goal, session.settings.gradient_tolerance,
                                          static_cast<bool>(session.problem.validation));
   record.advice = advice_of(record);
-  if (session.settings.data.empty() && result.best.size() <= most_solution_numbers) {
+  if (!session.settings.problem.empty() && result.best.size() <= most_solution_numbers) {
     record.solution = report::SolutionSection{.parameters = result.best, .digits = {}};
     if (session.problem.nist) record.solution->digits = session.problem.nist->digits(result.best);
   }
@@ -240,16 +284,20 @@ Session restore_session(const RunFolder& folder, const RunOrigin& origin,
       !session.record.preflight)
     throw DataError("the plan stored in it is not complete", checkpoint, "train again");
   if (settings.data.empty()) {
-    session.problem = built_in_problem(settings);
+    session.problem = make_problem(session.settings, session.source);
     return session;
   }
   const std::string path =
       settings.data == "-" ? folder.stdin_copy().string() : session.settings.data;
-  session.source = read_source(path);
+  session.source = read_source(path, settings.labels);
   if (session.source.hash != origin.data_hash)
-    throw DataError("the data changed since the run began", path,
-                    "restore the file, or train again");
-  session.problem = table_problem(settings, session.source);
+    throw DataError(settings.labels.empty()
+                        ? "the data changed since the run began"
+                        : fmt::format("the data, or their labels in {}, changed since the run "
+                                      "began",
+                                      settings.labels),
+                    path, "restore the file, or train again");
+  session.problem = make_problem(session.settings, session.source);
   // The file of --init may be gone; the seeded start is known again.
   Vector start = start_parameters(session.problem, settings);
   if (start.norm() == session.record.preflight->start_norm) session.start = std::move(start);

@@ -15,6 +15,10 @@ constexpr std::int64_t widest_layer = 1'000'000;
 constexpr std::size_t deepest_model = 64;
 constexpr int most_threads = 4096;
 
+// In the order of LossOptions::Kind.
+const std::vector<std::string> loss_names = {
+    "logistic", "exponential", "polynomial", "squared-hinge", "huber", "cauchy", "tukey"};
+
 const std::vector<std::string> tasks = {"auto", "regression", "classification"};
 const std::vector<std::string> missing_rules = {"refuse", "drop", "mean"};
 
@@ -23,7 +27,8 @@ std::vector<OptionSpec> goal_options() {
       {"method", "NAME", "auto, or one of `thalweg methods` (default auto)"},
       {"option", "KEY=VALUE",
        "an option of the method, see `thalweg methods NAME`; eps=X sets the first-order "
-       "tolerance; of linear models of classes: regularization=X, loss=NAME, degree=A",
+       "tolerance; of linear models of classes: regularization=X, loss=NAME, degree=A; of "
+       "regressions: loss=huber, cauchy or tukey, scale=C",
        true},
       {"target-loss", "X",
        "stop when the training objective is at or below X (default: the "
@@ -90,6 +95,17 @@ std::vector<std::string> read_one_hot(WordReader& words) {
   return {};
 }
 
+std::string read_labels(WordReader& words) {
+  if (!words.given("labels")) return {};
+  std::string path = words.text("labels");
+  if (path.empty())
+    throw DataError("the name of the file is empty", "--labels", "give the file of the labels");
+  if (path == "-") words.complain("--labels must be a file: stdin is for DATA");
+  if (words.given("delimiter"))
+    words.complain("--labels is for images, and --delimiter for CSV: give one of them");
+  return path;
+}
+
 DatasetOptions read_dataset(WordReader& words) {
   DatasetOptions options;
   options.targets = words.list("target");
@@ -139,30 +155,90 @@ std::string take(std::map<std::string, std::string>& options, const std::string&
 
 /// Takes the options of the problem out of those of the method.
 LossOptions take_loss(WordReader& words, std::map<std::string, std::string>& options) {
-  static const std::vector<std::string> names = {"logistic", "exponential", "polynomial",
-                                                 "squared-hinge"};
   LossOptions loss;
   const auto number = [&](const char* key, double low, bool open, double otherwise) {
+    if (!options.contains(key)) return otherwise;
     const std::string text = take(options, key);
-    if (text.empty()) return otherwise;
     const std::optional<double> value = parse_number(text);
     if (value && std::isfinite(*value) && (open ? *value > low : *value >= low)) return *value;
     words.complain(fmt::format("--option {} must be a number {} {}, got \"{}\"", key,
                                open ? "above" : "not below", low, text));
     return otherwise;
   };
-  if (const std::string name = take(options, "loss"); !name.empty()) {
-    const auto found = std::find(names.begin(), names.end(), name);
-    if (found == names.end())
-      words.complain(
-          fmt::format("--option loss must be one of {}, got \"{}\"", fmt::join(names, ", "), name));
+  if (options.contains("loss")) {
+    const std::string name = take(options, "loss");
+    const auto found = std::find(loss_names.begin(), loss_names.end(), name);
+    if (found == loss_names.end())
+      words.complain(fmt::format("--option loss must be one of {}, got \"{}\"",
+                                 fmt::join(loss_names, ", "), name));
     else
-      loss.kind = static_cast<LossOptions::Kind>(found - names.begin());
+      loss.kind = static_cast<LossOptions::Kind>(found - loss_names.begin());
   }
   loss.degree = number("degree", 0, true, loss.degree);
+  if (options.contains("scale")) {
+    loss.scale = number("scale", 0, true, 1);
+    if (!loss.robust())
+      words.complain("--option scale is for --option loss=huber, cauchy or tukey");
+  }
   loss.ridge_given = options.contains("regularization");
   loss.ridge = number("regularization", 0, false, 0);
   return loss;
+}
+
+double take_number(WordReader& words, std::map<std::string, std::string>& options,
+                   const std::string& key, double otherwise, double low, bool open) {
+  const std::string text = take(options, key);
+  if (text.empty()) return otherwise;
+  const std::optional<double> value = parse_number(text);
+  if (value && std::isfinite(*value) && (open ? *value > low : *value >= low)) return *value;
+  words.complain(fmt::format("--option {} must be a number {} {}, got \"{}\"", key,
+                             open ? "above" : "not below", low, text));
+  return otherwise;
+}
+
+/// Options of the robust objective out of those of the method.
+void take_robust(WordReader& words, std::map<std::string, std::string>& options,
+                 BuiltInSettings& built_in) {
+  const std::vector<std::string> divergences = divergence_names();
+  const std::string name = words.text("divergence", divergences.front());
+  if (std::find(divergences.begin(), divergences.end(), name) != divergences.end())
+    built_in.robust.divergence = divergence_from_name(name);
+  else
+    words.complain(fmt::format("--divergence must be one of {}, got \"{}\"",
+                               fmt::join(divergences, ", "), name));
+  built_in.group = words.text("group");
+  if (options.contains("lambda")) built_in.lambda = take_number(words, options, "lambda", 1, 0, true);
+  RobustObjective::Options& robust = built_in.robust;
+  robust.fraction = take_number(words, options, "fraction", robust.fraction, 0, true);
+  if (robust.fraction > 1)
+    words.complain(fmt::format("--option fraction must be at most 1, got {}", robust.fraction));
+  robust.penalty = take_number(words, options, "penalty", robust.penalty, 0, false);
+  const std::string over = take(options, "over");
+  if (over == "groups") robust.over = RobustObjective::Over::groups;
+  if (!over.empty() && over != "groups" && over != "samples")
+    words.complain(fmt::format("--option over must be samples or groups, got \"{}\"", over));
+  if (over == "groups" && built_in.group.empty())
+    words.complain("--option over=groups needs --group COL");
+}
+
+BuiltInSettings read_built_in(WordReader& words, const std::string& problem,
+                              std::map<std::string, std::string>& options) {
+  BuiltInSettings built_in;
+  built_in.samples = words.integer("samples", 1);
+  built_in.dimension = words.integer("dimension", 1);
+  built_in.noise = words.number("noise", 0).value_or(built_in.noise);
+  built_in.complex = words.flag("complex");
+  built_in.exponent = words.number("exponent", 2).value_or(built_in.exponent);
+  if (problem == "phase-retrieval")
+    built_in.start_scale = take_number(words, options, "start-scale", 1, 0, false);
+  if (problem == "dro") take_robust(words, options, built_in);
+  const std::string preset = take(options, "preset");
+  if (!preset.empty() && (preset != "published" || problem.empty()))
+    words.complain(problem.empty() ? "--option preset is for built-in problems"
+                                   : fmt::format("--option preset must be published, got \"{}\"",
+                                                 preset));
+  built_in.published = preset == "published";
+  return built_in;
 }
 
 /// Throws UsageError for unknown keys and values out of range, before any data are read.
@@ -197,11 +273,14 @@ std::vector<OptionSpec> common_options() {
                 output_options());
 }
 
-std::vector<OptionSpec> table_options() {
-  const std::vector<OptionSpec> table = {
+namespace {
+
+std::vector<OptionSpec> model_options() {
+  return {
       {"target", "COL[,COL]",
        "what to predict, by name or 0-based index; several only for "
-       "regression (required)"},
+       "regression (required, unless the format carries labels)"},
+      {"labels", "FILE", "the labels of IDX images"},
       {"features", "COL[,COL]", "columns to use (default: all but the targets)"},
       {"drop", "COL[,COL]", "columns to leave out"},
       {"task", "TASK", "auto, regression or classification (default auto)"},
@@ -216,14 +295,33 @@ std::vector<OptionSpec> table_options() {
       {"no-standardize", "", "use inputs and targets as they are"},
       {"no-intercept", "", "a linear model without a constant column"},
   };
-  return joined(joined(table, goal_options()), common_options());
+}
+
+}  // namespace
+
+std::vector<OptionSpec> table_options() {
+  return joined(joined(model_options(), goal_options()), common_options());
 }
 
 std::vector<OptionSpec> solve_options() {
   const std::vector<OptionSpec> solve = {
-      {"start", "1|2", "which of the published starts (default 1)"},
+      {"start", "1|2", "nist: which of the published starts (default 1)"},
+      {"samples", "N", "phase-retrieval: rows (default 3000)"},
+      {"dimension", "D", "phase-retrieval: parameters (default 100)"},
+      {"noise", "S", "phase-retrieval: standard deviation of the intensities (default 4)"},
+      {"complex", "", "phase-retrieval: complex amplitudes and parameters"},
+      {"exponent", "P", "power: p of |x|^p (default 4)"},
+      {"data", "FILE",
+       "dro: the table; phase-retrieval: amplitudes and, in the last column, intensities"},
+      {"divergence", "NAME", "dro: chi-square, kl or cvar (default chi-square)"},
+      {"group", "COL", "dro: a column of groups, kept out of the features"},
   };
-  return joined(joined(solve, goal_options()), common_options());
+  std::vector<OptionSpec> of_tables = model_options();
+  // Solved to the end: nothing is held back.
+  std::erase_if(of_tables, [](const OptionSpec& option) {
+    return option.name == "validation" || option.name == "test" || option.name == "patience";
+  });
+  return joined(joined(joined(solve, of_tables), goal_options()), common_options());
 }
 
 Settings read_settings(const Words& given) {
@@ -233,6 +331,8 @@ Settings read_settings(const Words& given) {
   if (words.given("DATA") && settings.data.empty())
     throw DataError("the name of the file is empty", "DATA", "give a file, or - for stdin");
   settings.problem = words.text("PROBLEM");
+  if (words.given("data")) settings.data = words.text("data");
+  settings.labels = read_labels(words);
   settings.csv.delimiter = read_delimiter(words);
   settings.dataset = read_dataset(words);
   settings.hidden = read_model(words);
@@ -243,6 +343,7 @@ Settings read_settings(const Words& given) {
   settings.init = words.text("init");
   settings.goal = read_goal(words);
   settings.loss = take_loss(words, settings.goal.method_options);
+  settings.built_in = read_built_in(words, settings.problem, settings.goal.method_options);
   settings.intercept = !words.flag("no-intercept");
   if (!settings.intercept && settings.hidden && !settings.hidden->empty())
     words.complain("--no-intercept is for linear models");
@@ -262,6 +363,8 @@ Settings read_settings(const Words& given) {
   check_method_options(settings.goal);
   return settings;
 }
+
+std::string LossOptions::name() const { return loss_names[static_cast<std::size_t>(kind)]; }
 
 std::string model_name(const std::vector<Index>& hidden) {
   return hidden.empty() ? "linear" : fmt::format("mlp:{}", fmt::join(hidden, ","));

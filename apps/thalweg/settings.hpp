@@ -11,31 +11,52 @@
 #include "thalweg/data/dataset.hpp"
 #include "thalweg/data/table.hpp"
 #include "thalweg/model/network.hpp"
+#include "thalweg/model/robust_objective.hpp"
 #include "thalweg/plan/planner.hpp"
 #include "words.hpp"
 
 namespace thalweg::cli {
 
-/// The loss of classes, and the ridge penalty of a linear model: --option loss=, degree=,
-/// regularization=.
+/// The loss of classes or of a regression, and the ridge penalty of a linear model of classes:
+/// --option loss=, degree=, scale=, regularization=.
 struct LossOptions {
-  enum class Kind { logistic, exponential, polynomial, squared_hinge };
+  /// The first stands for what was not named: logistic for classes, squared for a regression.
+  enum class Kind { logistic, exponential, polynomial, squared_hinge, huber, cauchy, tukey };
   Kind kind = Kind::logistic;
-  double degree = 2;  ///< of the polynomial tail
-  double ridge = 0;   ///< lambda of lambda/2 |x|^2
+  bool robust() const { return kind >= Kind::huber; }
+  std::string name() const;     ///< as in --option loss=
+  double degree = 2;            ///< of the polynomial tail
+  std::optional<double> scale;  ///< c of a robust loss, in the units of the targets as the loss
+                                ///< sees them; absent: from the targets
+  double ridge = 0;  ///< lambda of lambda/2 |x|^2
   bool ridge_given = false;
+};
+
+/// Options of the built-in problems; see docs/command-line.md.
+struct BuiltInSettings {
+  std::optional<std::int64_t> samples, dimension;
+  double noise = 4;
+  bool complex = false;
+  double exponent = 4;
+  double start_scale = 1;  ///< --option start-scale=
+  RobustObjective::Options robust;
+  std::optional<double> lambda;  ///< --option lambda=; absent: by the divergence
+  std::string group;             ///< column of the groups of dro; empty: none
+  bool published = false;        ///< --option preset=published
 };
 
 struct Settings {
   // The problem: a table, or a built-in one.
-  std::string data;  ///< path, "-" for stdin; empty for a built-in problem
+  std::string data;    ///< path, "-" for stdin; empty for a built-in problem without data
+  std::string labels;  ///< path of the labels of IDX images; empty: none
   CsvOptions csv;
   DatasetOptions dataset;
   std::optional<std::vector<Index>> hidden;  ///< absent: the planner chooses
   bool intercept = true;                     ///< of a linear model
-  LossOptions loss;                          ///< of classes
+  LossOptions loss;
   Activation activation = Activation::tanh;
-  std::string problem;  ///< "nist:NAME" or "logistic-toy"
+  std::string problem;  ///< name of a built-in one; empty: the table is the problem
+  BuiltInSettings built_in;
   int start = 1;        ///< of the published starts
   std::string init;     ///< file of start parameters; empty: seeded
 

@@ -7,8 +7,8 @@
 #include <limits>
 
 #include "data/cells.hpp"
+#include "data/column_summary.hpp"
 #include "data/selection.hpp"
-#include "data/sparse_columns.hpp"
 #include "data/split.hpp"
 #include "thalweg/core/error.hpp"
 
@@ -246,23 +246,24 @@ void fit_dense_features(const Table& table, const Selection& selection, const Ro
 /// Names the columns that are selected but not among the kept ones (ascending).
 void note_dropped(const Table& table, const Selection& selection,
                   const std::vector<ColumnSummary>& kept, Dataset& dataset) {
-  const Index count = selection.sparse_count(table) - static_cast<Index>(kept.size());
+  const Index count = selection.numbered_count(table) - static_cast<Index>(kept.size());
   dataset.dropped_column_count = count;
   const std::size_t named = std::min(static_cast<std::size_t>(count), most_dropped_names);
   auto next_kept = kept.begin();
   for (Index j = 0; dataset.dropped_columns.size() < named; ++j) {
     if (next_kept != kept.end() && next_kept->column == j)
       ++next_kept;
-    else if (selection.uses_sparse(j))
-      dataset.dropped_columns.push_back(sparse_column_name(j));
+    else if (selection.uses_numbered(j))
+      dataset.dropped_columns.push_back(numbered_column_name(j));
   }
 }
 
-void fit_sparse_features(const Table& table, const Selection& selection, const Rows& rows,
-                         const DatasetOptions& options, Dataset& dataset) {
-  std::vector<ColumnSummary> kept = summarize_columns(table.sparse, rows);
+void fit_numbered_features(const Table& table, const Selection& selection, const Rows& rows,
+                           const DatasetOptions& options, Dataset& dataset) {
+  std::vector<ColumnSummary> kept = table.is_sparse() ? summarize_columns(table.sparse, rows)
+                                                      : summarize_columns(table.packed, rows);
   std::erase_if(kept, [&](const ColumnSummary& column) {
-    return !selection.uses_sparse(column.column) || !(column.smallest < column.largest);
+    return !selection.uses_numbered(column.column) || !(column.smallest < column.largest);
   });
   note_dropped(table, selection, kept, dataset);
   Encoding& encoding = dataset.encoding;
@@ -276,7 +277,7 @@ void fit_sparse_features(const Table& table, const Selection& selection, const R
       encoding.input_mean[input] = column.mean;
       encoding.input_scale[input] = scale_of(column.deviation);
     }
-    encoding.input_names.push_back(sparse_column_name(column.column));
+    encoding.input_names.push_back(numbered_column_name(column.column));
     encoding.features.push_back(
         {encoding.input_names.back(), {}, column.mean, options.missing == Missing::mean});
   }
@@ -284,8 +285,8 @@ void fit_sparse_features(const Table& table, const Selection& selection, const R
 
 void fit_features(const Table& table, const Selection& selection, const Rows& rows,
                   const DatasetOptions& options, Dataset& dataset) {
-  if (table.is_sparse())
-    fit_sparse_features(table, selection, rows, options, dataset);
+  if (table.is_numbered())
+    fit_numbered_features(table, selection, rows, options, dataset);
   else
     fit_dense_features(table, selection, rows, options, dataset);
   if (dataset.encoding.features.empty())
@@ -353,7 +354,7 @@ std::vector<int> label_indices(const Table& table, Index target, const Rows& row
   return labels;
 }
 
-/// A few numbers per row may be very many when all of them are written down.
+/// Numbers that take little room in their file may take much as dense ones.
 void require_fits(const Table& table, const Encoding& encoding, Index rows, double memory_limit) {
   const double bytes =
       sizeof(double) * static_cast<double>(rows) * static_cast<double>(encoding.inputs());
@@ -362,8 +363,9 @@ void require_fits(const Table& table, const Encoding& encoding, Index rows, doub
       fmt::format("{} rows of {} inputs take {:.3g} GB as dense numbers, and the limit is {:.3g} "
                   "GB",
                   rows, encoding.inputs(), bytes / 1e9, memory_limit / 1e9),
-      "choose --model linear, which leaves the table sparse, or keep fewer columns with --features "
-      "or --drop",
+      table.is_sparse() ? "choose --model linear, which leaves the table sparse, or keep fewer "
+                          "columns with --features or --drop"
+                        : "give fewer images, or keep fewer columns with --features or --drop",
       source_of(table));
 }
 
@@ -417,7 +419,7 @@ Dataset make_dataset(const Table& table, const DatasetOptions& options) {
   if (options.validation > 0) drop_unseen_categories(table, encoding, split.validation, dataset);
   if (options.test > 0) drop_unseen_categories(table, encoding, split.test, dataset);
 
-  if (table.is_sparse() && !options.keep_sparse)
+  if (table.is_packed() || (table.is_sparse() && !options.keep_sparse))
     require_fits(table, encoding, static_cast<Index>(rows.size()), options.memory_limit);
   const auto part = [&](Rows& of_part) {
     return make_part(table, selection, encoding, options.keep_sparse, std::move(of_part));

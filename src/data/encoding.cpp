@@ -19,13 +19,13 @@ namespace {
 
 using nlohmann::json;
 
-/// Where a feature comes from: a column of Table::columns, or one of Table::sparse.
+/// Where a feature comes from: a column of Table::columns, or a numbered one.
 struct Position {
-  Index dense = -1, sparse = -1;
+  Index dense = -1, numbered = -1;
 };
 
 /// Positions of the columns by name. A sparse table has every column x0, x1, ...: it does not write
-/// down the last ones where they are zero.
+/// down the last ones where they are zero. Images have those of their size.
 class ColumnIndex {
  public:
   explicit ColumnIndex(const Table& table) : table_(table) {
@@ -36,14 +36,14 @@ class ColumnIndex {
   Position find(const Encoding::Feature& feature) const {
     const auto found = positions_.find(feature.column);
     if (found != positions_.end()) return {.dense = found->second};
-    const auto column = table_.is_sparse() ? sparse_column_of(feature.column) : std::nullopt;
-    if (!column)
+    const auto column = table_.is_numbered() ? numbered_column_of(feature.column) : std::nullopt;
+    if (!column || (table_.is_packed() && *column >= table_.packed.cols()))
       throw DataError(fmt::format("column '{}', which the model needs, is missing", feature.column),
                       source_of(table_), "give a table with the columns the model was trained on");
     if (!feature.categories.empty())
       throw DataError(fmt::format("column '{}' is one of categories to the model", feature.column),
                       source_of(table_), "give the table as CSV");
-    return {.sparse = *column};
+    return {.numbered = *column};
   }
 
  private:
@@ -72,16 +72,16 @@ class SparseInputs {
                const std::vector<Position>& positions)
       : used_(table.cols()) {
     const auto in_table = [&](const Position& p) {
-      return p.sparse >= 0 && p.sparse < table.cols();
+      return p.numbered >= 0 && p.numbered < table.cols();
     };
     for (const Position& position : positions)
-      if (in_table(position)) used_.insert(position.sparse);
+      if (in_table(position)) used_.insert(position.numbered);
     used_.count();
     inputs_.resize(static_cast<std::size_t>(used_.size()));
     Index input = 0;
     for (std::size_t k = 0; k < positions.size(); ++k) {
       if (in_table(positions[k]))
-        inputs_[static_cast<std::size_t>(used_.rank(positions[k].sparse))] = input;
+        inputs_[static_cast<std::size_t>(used_.rank(positions[k].numbered))] = input;
       input += width_of(features[k]);
     }
   }
@@ -98,6 +98,17 @@ class SparseInputs {
   ColumnSet used_;
   std::vector<Index> inputs_;
 };
+
+/// The column of images that each input is, -1 for inputs from elsewhere.
+std::vector<Index> packed_columns(const Features& features, const std::vector<Position>& positions,
+                                  Index inputs) {
+  std::vector<Index> columns;
+  columns.reserve(static_cast<std::size_t>(inputs));
+  for (std::size_t k = 0; k < features.size(); ++k)
+    columns.insert(columns.end(), static_cast<std::size_t>(width_of(features[k])),
+                   positions[k].numbered);
+  return columns;
+}
 
 /// Rows of a sparse table, all of whose features are sparse columns.
 void gather_sparse(const SparseMatrix& table, const SparseInputs& inputs,
@@ -203,7 +214,7 @@ using Strings = std::vector<std::string>;
 std::optional<std::vector<std::int64_t>> numbered_columns(const Features& features) {
   std::vector<std::int64_t> columns;
   for (const Encoding::Feature& feature : features) {
-    const auto column = sparse_column_of(feature.column);
+    const auto column = numbered_column_of(feature.column);
     if (!column || !feature.categories.empty() ||
         feature.may_be_missing != features.front().may_be_missing)
       return std::nullopt;
@@ -219,7 +230,7 @@ Features numbered_features(const std::vector<std::int64_t>& columns, const json&
   features.reserve(columns.size());
   for (const std::int64_t column : columns) {
     if (column < 0) throw DataError("a column of the encoding has no number", origin);
-    features.push_back({sparse_column_name(column), {}, 0, may_be_missing});
+    features.push_back({numbered_column_name(column), {}, 0, may_be_missing});
   }
   return features;
 }
@@ -297,6 +308,8 @@ Matrix Encoding::encode_raw(const Table& table, const std::vector<Index>& rows) 
       encode_categories(table, rows, features[k], column, raw.middleCols(input, width));
     input += width;
   }
+  if (table.is_packed())
+    table.packed.gather(rows, packed_columns(features, positions, raw.cols()), raw);
   if (!table.is_sparse()) return raw;
   const SparseInputs inputs(table.sparse, features, positions);
   for (Index i = 0; i < raw.rows(); ++i)
@@ -307,8 +320,9 @@ Matrix Encoding::encode_raw(const Table& table, const std::vector<Index>& rows) 
 
 SparseMatrix Encoding::encode_sparse(const Table& table, const std::vector<Index>& rows) const {
   const std::vector<Position> positions = find_all(table, features);
-  const bool all_sparse = std::all_of(positions.begin(), positions.end(),
-                                      [](const Position& p) { return p.sparse >= 0; });
+  const bool all_sparse =
+      table.is_sparse() && std::all_of(positions.begin(), positions.end(),
+                                       [](const Position& p) { return p.numbered >= 0; });
   SparseRows result(source_of(table));
   if (all_sparse)
     gather_sparse(table.sparse, SparseInputs(table.sparse, features, positions), rows, result);

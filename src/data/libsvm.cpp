@@ -145,6 +145,7 @@ class TableReader {
     if (file_rows_.empty())
       throw DataError("the file is empty", source_, "it needs rows of a label and index:value");
     Table table;
+    table.format = "LIBSVM";
     table.header_found = false;
     table.delimiter = ' ';
     table.sparse = rows_.matrix(column_count_);

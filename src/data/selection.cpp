@@ -60,38 +60,40 @@ void select_dense_features(const Table& table, const std::vector<Index>& wanted,
                        "add it to --features");
 }
 
-void select_sparse_features(const Table& table, const std::vector<Index>& wanted,
-                            const std::vector<Index>& unwanted, Selection& selection) {
+void select_numbered_features(const Table& table, const std::vector<Index>& wanted,
+                              const std::vector<Index>& unwanted, Selection& selection) {
   if (selection.targets != std::vector<Index>{table.find(own_target(table))})
-    throw UsageError(fmt::format("the target of a LIBSVM table is its '{}'", own_target(table)),
+    throw UsageError(fmt::format("the target of {} data is '{}'", table.format, own_target(table)),
                      "leave --target out", "--target");
   if (!selection.one_hot.empty())
-    throw UsageError("columns of a LIBSVM table hold numbers, not categories",
+    throw UsageError(fmt::format("columns of {} data hold numbers, not categories", table.format),
                      "write one feature per category, or give the table as CSV", "--categorical");
   const auto labels = static_cast<Index>(table.columns.size());
-  for (const Index j : wanted) selection.sparse_wanted.push_back(j - labels);
-  for (const Index j : unwanted) selection.sparse_unwanted.push_back(j - labels);
-  std::sort(selection.sparse_wanted.begin(), selection.sparse_wanted.end());
-  std::sort(selection.sparse_unwanted.begin(), selection.sparse_unwanted.end());
+  for (const Index j : wanted) selection.numbered_wanted.push_back(j - labels);
+  for (const Index j : unwanted) selection.numbered_unwanted.push_back(j - labels);
+  std::sort(selection.numbered_wanted.begin(), selection.numbered_wanted.end());
+  std::sort(selection.numbered_unwanted.begin(), selection.numbered_unwanted.end());
 }
 
 }  // namespace
 
 bool Selection::is_one_hot(Index j) const { return contains(one_hot, j); }
 
-bool Selection::uses_sparse(Index j) const {
+bool Selection::uses_numbered(Index j) const {
   const auto listed = [j](const std::vector<Index>& list) {
     return std::binary_search(list.begin(), list.end(), j);
   };
-  return sparse_wanted.empty() ? !listed(sparse_unwanted) : listed(sparse_wanted);
+  return numbered_wanted.empty() ? !listed(numbered_unwanted) : listed(numbered_wanted);
 }
 
-Index Selection::sparse_count(const Table& table) const {
-  return sparse_wanted.empty() ? table.sparse.cols() - static_cast<Index>(sparse_unwanted.size())
-                               : static_cast<Index>(sparse_wanted.size());
+Index Selection::numbered_count(const Table& table) const {
+  return numbered_wanted.empty()
+             ? table.numbered_count() - static_cast<Index>(numbered_unwanted.size())
+             : static_cast<Index>(numbered_wanted.size());
 }
 
 Selection select_columns(const Table& table, const DatasetOptions& options) {
+  require_labels(table);
   Selection selection;
   selection.targets = select_targets(table, options);
   const auto wanted = find_all(table, options.features, "--features");
@@ -102,11 +104,11 @@ Selection select_columns(const Table& table, const DatasetOptions& options) {
   require_disjoint(table, selection.targets, "--target", selection.one_hot, "--categorical");
   require_disjoint(table, wanted, "--features", unwanted, "--drop");
   require_disjoint(table, selection.one_hot, "--categorical", unwanted, "--drop");
-  if (table.is_sparse())
-    select_sparse_features(table, wanted, unwanted, selection);
+  if (table.is_numbered())
+    select_numbered_features(table, wanted, unwanted, selection);
   else
     select_dense_features(table, wanted, unwanted, selection);
-  if (selection.features.empty() && selection.sparse_count(table) == 0)
+  if (selection.features.empty() && selection.numbered_count(table) == 0)
     throw UsageError("no feature column is left", "keep at least one column beside the target",
                      source_of(table));
   return selection;

@@ -11,13 +11,13 @@ namespace thalweg {
 struct Selection {
   std::vector<Index> targets, one_hot;
   std::vector<Index> features;  ///< of Table::columns, ascending
-  /// Of Table::sparse, whose columns are too many to list: those wanted, or else all but those
+  /// Of the numbered columns, which are too many to list: those wanted, or else all but those
   /// unwanted.
-  std::vector<Index> sparse_wanted, sparse_unwanted;
+  std::vector<Index> numbered_wanted, numbered_unwanted;
 
   bool is_one_hot(Index j) const;
-  bool uses_sparse(Index j) const;
-  Index sparse_count(const Table& table) const;
+  bool uses_numbered(Index j) const;
+  Index numbered_count(const Table& table) const;
 };
 
 /// Throws UsageError for unknown or contradictory columns.

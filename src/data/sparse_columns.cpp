@@ -1,51 +1,8 @@
 #include "data/sparse_columns.hpp"
 
-#include <algorithm>
 #include <bit>
-#include <cmath>
-#include <limits>
 
 namespace thalweg {
-namespace {
-
-template <class Visit>  // visit(column, value)
-void for_each_number(const SparseMatrix& table, const std::vector<Index>& rows,
-                     const Visit& visit) {
-  for (const Index row : rows)
-    for (SparseMatrix::InnerIterator number(table, row); number; ++number)
-      visit(number.col(), number.value());
-}
-
-/// What three passes gather about one column; sums are in units.
-struct Moments {
-  Index zeros;
-  double smallest = std::numeric_limits<double>::infinity(), largest = -smallest;
-  double unit = 1, mean = 0, squares = 0;
-
-  void add_to_range(double value) {
-    --zeros;
-    smallest = std::min(smallest, value);
-    largest = std::max(largest, value);
-  }
-  void add_to_mean(double value) { mean += value / unit; }
-  void add_to_squares(double value) { squares += std::pow(value / unit - mean, 2); }
-
-  ColumnSummary summary(Index column, double rows) const {
-    const double of_zeros = static_cast<double>(zeros) * mean * mean;
-    return {column, zeros > 0 ? std::min(smallest, 0.0) : smallest,
-            zeros > 0 ? std::max(largest, 0.0) : largest, unit * mean,
-            unit * std::sqrt((squares + of_zeros) / rows)};
-  }
-};
-
-ColumnSet occupied_columns(const SparseMatrix& table, const std::vector<Index>& rows) {
-  ColumnSet columns(table.cols());
-  for_each_number(table, rows, [&](Index column, double) { columns.insert(column); });
-  columns.count();
-  return columns;
-}
-
-}  // namespace
 
 ColumnSet::ColumnSet(Index columns)
     : pages_(static_cast<std::size_t>((columns + page_columns - 1) / page_columns)) {}
@@ -85,34 +42,6 @@ std::vector<Index> ColumnSet::members() const {
     }
   }
   return members;
-}
-
-std::vector<ColumnSummary> summarize_columns(const SparseMatrix& table,
-                                             const std::vector<Index>& rows) {
-  const ColumnSet occupied = occupied_columns(table, rows);
-  const auto n = static_cast<double>(rows.size());
-  std::vector<Moments> moments(static_cast<std::size_t>(occupied.size()),
-                               {.zeros = static_cast<Index>(rows.size())});
-  const auto pass = [&](const auto& add) {
-    for_each_number(table, rows, [&](Index column, double value) {
-      add(moments[static_cast<std::size_t>(occupied.rank(column))], value);
-    });
-  };
-  pass([](Moments& column, double value) { column.add_to_range(value); });
-  for (Moments& column : moments) column.unit = unit_of(std::max(column.largest, -column.smallest));
-  pass([](Moments& column, double value) { column.add_to_mean(value); });
-  for (Moments& column : moments) column.mean /= n;
-  pass([](Moments& column, double value) { column.add_to_squares(value); });
-
-  std::vector<ColumnSummary> summaries;
-  summaries.reserve(moments.size());
-  for (const Index column : occupied.members())
-    summaries.push_back(moments[summaries.size()].summary(column, n));
-  return summaries;
-}
-
-double unit_of(double largest) {
-  return std::scalbn(1.0, std::clamp(std::ilogb(largest), -1000, 1000));
 }
 
 }  // namespace thalweg

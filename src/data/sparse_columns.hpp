@@ -7,7 +7,6 @@
 #include <memory>
 #include <vector>
 
-#include "thalweg/core/sparse.hpp"
 #include "thalweg/core/types.hpp"
 
 namespace thalweg {
@@ -36,20 +35,5 @@ class ColumnSet {
   std::vector<std::unique_ptr<Page>> pages_;
   Index size_ = 0;
 };
-
-/// What one column is like on some rows, its zeros counted in.
-struct ColumnSummary {
-  Index column = 0;
-  double smallest = 0, largest = 0;
-  double mean = 0, deviation = 0;  ///< population standard deviation
-};
-
-/// The columns that are not zero on all of the rows, ascending.
-std::vector<ColumnSummary> summarize_columns(const SparseMatrix& table,
-                                             const std::vector<Index>& rows);
-
-/// A power of two near the largest magnitude of some values, not 0. Values divided by it keep their
-/// digits, and sums of their squares stay inside double.
-double unit_of(double largest);
 
 }  // namespace thalweg

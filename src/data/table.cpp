@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "data/cells.hpp"
+#include "data/images.hpp"
 #include "data/libsvm.hpp"
 #include "thalweg/core/error.hpp"
 
@@ -19,8 +21,9 @@ std::string list_of_names(const Table& table) {
   for (std::size_t j = 0; j < std::min(columns.size(), shown); ++j)
     list += (j == 0 ? "" : ", ") + columns[j].name;
   if (columns.size() > shown) list += fmt::format(" and {} more", columns.size() - shown);
-  if (table.sparse.cols() > 0)
-    list += fmt::format(", x0 to {}", sparse_column_name(table.sparse.cols() - 1));
+  if (table.is_numbered())
+    list += fmt::format("{}x0 to {}", list.empty() ? "" : ", ",
+                        numbered_column_name(table.numbered_count() - 1));
   return list;
 }
 
@@ -35,9 +38,9 @@ std::optional<Index> as_index(std::string_view text) {
 
 }  // namespace
 
-std::string sparse_column_name(Index column) { return fmt::format("x{}", column); }
+std::string numbered_column_name(Index column) { return fmt::format("x{}", column); }
 
-std::optional<Index> sparse_column_of(std::string_view name) {
+std::optional<Index> numbered_column_of(std::string_view name) {
   if (name.size() < 2 || name[0] != 'x') return std::nullopt;
   const bool padded = name[1] == '0' && name.size() > 2;
   return padded ? std::nullopt : as_index(name.substr(1));
@@ -46,15 +49,15 @@ std::optional<Index> sparse_column_of(std::string_view name) {
 std::string Table::column_name(Index column) const {
   const auto dense = static_cast<Index>(columns.size());
   return column < dense ? columns[static_cast<std::size_t>(column)].name
-                        : sparse_column_name(column - dense);
+                        : numbered_column_name(column - dense);
 }
 
 Index Table::find(const std::string& name_or_index) const {
   for (std::size_t j = 0; j < columns.size(); ++j)
     if (columns[j].name == name_or_index) return static_cast<Index>(j);
-  const auto sparse_column = sparse_column_of(name_or_index);
-  if (sparse_column && *sparse_column < sparse.cols())
-    return static_cast<Index>(columns.size()) + *sparse_column;
+  const auto numbered = numbered_column_of(name_or_index);
+  if (numbered && *numbered < numbered_count())
+    return static_cast<Index>(columns.size()) + *numbered;
   const auto index = as_index(name_or_index);
   if (index && *index < column_count()) return *index;
   throw UsageError(fmt::format("no column '{}'", name_or_index),
@@ -68,16 +71,40 @@ std::string Table::where(Index file_row, Index column) const {
 }
 
 std::string own_target(const Table& table) {
-  return table.is_sparse() ? table.columns.front().name : std::string();
+  return table.is_numbered() && !table.columns.empty() ? table.columns.front().name : std::string();
 }
 
-Table parse_table(std::string_view bytes, const std::string& source, const CsvOptions& options) {
+void require_labels(const Table& table) {
+  if (!table.is_packed() || !table.columns.empty()) return;
+  if (table.sample_shape.empty())
+    throw DataError("one number per sample: labels, and no images", source_of(table),
+                    "give the images as DATA, and this file with --labels");
+  throw UsageError("the images have no labels", "give --labels FILE", source_of(table));
+}
+
+Table parse_table(std::string_view bytes, const std::string& source, const CsvOptions& options,
+                  const std::optional<LabelFile>& labels) {
+  const bool is_idx = !options.delimiter && (begins_like_idx(bytes) || (labels && bytes.empty()));
+  const bool is_cifar =
+      !options.delimiter && !is_whole_idx(bytes) && reads_like_cifar(bytes, source);
+  if (labels && (!is_idx || is_cifar))
+    throw UsageError(
+        "labels in a file of their own belong to images in an IDX file, which this is "
+        "not",
+        is_cifar ? "leave --labels out: CIFAR-10 has them with the images"
+                 : "leave --labels out, and name the target with --target",
+        source == "-" ? "stdin" : source);
+  if (is_cifar) return parse_cifar(bytes, source);
+  if (is_idx) return parse_idx(bytes, source, labels);
   if (!options.delimiter && reads_like_libsvm(bytes)) return parse_libsvm(bytes, source);
   return parse_csv(bytes, source, options);
 }
 
-Table read_table(const std::string& path, const CsvOptions& options) {
-  return parse_table(read_bytes(path), path, options);
+Table read_table(const std::string& path, const CsvOptions& options, const std::string& labels) {
+  const std::string bytes = read_bytes(path);
+  if (labels.empty()) return parse_table(bytes, path, options);
+  const std::string label_bytes = read_bytes(labels);
+  return parse_table(bytes, path, options, LabelFile{label_bytes, labels});
 }
 
 }  // namespace thalweg

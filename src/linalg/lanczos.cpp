@@ -11,6 +11,18 @@ namespace {
 
 constexpr double eps = std::numeric_limits<double>::epsilon();
 
+// How many of the `keep` wanted ones among ascending values stand at the lower end; the others
+// stand at the upper one.
+Index count_below(const Vector& values, Extreme which, Index keep) {
+  if (which == Extreme::smallest) return keep;
+  Index below = 0, above = 0;
+  while (which == Extreme::magnitude && below + above < keep) {
+    const double low = std::abs(values[below]), high = std::abs(values[values.size() - 1 - above]);
+    (low > high ? below : above) += 1;
+  }
+  return below;
+}
+
 // A Krylov space with an orthonormal basis V, the projection T = V'AV, and A V = V T + c v e',
 // where v is the next basis vector, c the coupling and e the last unit vector.
 class KrylovSpace {
@@ -48,7 +60,7 @@ class KrylovSpace {
   // The wanted Ritz pair; the residual follows from A V = V T + c v e'.
   RitzPair best(Extreme which) const {
     const Eigenpairs small = eigenpairs(projection());
-    const Index k = which == Extreme::smallest ? 0 : size_ - 1;
+    const Index k = count_below(small.values, which, 1) == 1 ? 0 : size_ - 1;
     RitzPair pair;
     pair.value = small.values[k];
     pair.residual = coupling_ * std::abs(small.vectors(size_ - 1, k));
@@ -61,11 +73,15 @@ class KrylovSpace {
   // Thick restart: keeps the Ritz vectors nearest to the wanted end.
   void restart(Extreme which, Index keep) {
     const Eigenpairs small = eigenpairs(projection());
-    const Index first = which == Extreme::smallest ? 0 : size_ - keep;
-    basis_.leftCols(keep) = (basis_.leftCols(size_) * small.vectors.middleCols(first, keep)).eval();
+    const Index below = count_below(small.values, which, keep), above = keep - below;
+    Matrix kept(size_, keep);
+    kept.leftCols(below) = small.vectors.leftCols(below);
+    kept.rightCols(above) = small.vectors.rightCols(above);
+    basis_.leftCols(keep) = (basis_.leftCols(size_) * kept).eval();
     basis_.col(keep) = basis_.col(size_).eval();
     projected_.setZero();
-    projected_.diagonal().head(keep) = small.values.segment(first, keep);
+    projected_.diagonal().head(below) = small.values.head(below);
+    projected_.diagonal().segment(below, above) = small.values.tail(above);
     size_ = keep;
   }
 

@@ -60,7 +60,7 @@ Vector FlowPoint::apply(const ConstVectorRef& d) const {
 }
 
 // With A = S J and grad L = S'z + g: (J'HJ)^+ J' grad L = A^+ z + (A'A)^+ J' g. The second part
-// exists only where H is singular along grad L, as for the linear arms of the Huber loss.
+// exists only where S'S is singular along grad L, as the Hessian of a loss with linear arms is.
 Vector FlowPoint::velocity() const {
   Vector direction = inverse_.solve(covector_);
   if (root_.size() != 0) {

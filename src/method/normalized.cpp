@@ -78,7 +78,7 @@ void Normalized::begin(const Objective& problem, NormalizedState& state) const {
 
 Update Normalized::update(const Objective& problem, NormalizedState& state,
                           const Context& context) const {
-  if (options_.stepsize == 0 && full_batch()) return backtrack(problem, state);
+  if (options_.stepsize == 0 && knows_gradient()) return backtrack(problem, state);
   Vector& g = state.batch_gradient;
   const std::int64_t drawn = batch_gradient(problem, state, context, g);
   if (options_.stepsize == 0) {

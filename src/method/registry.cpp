@@ -79,7 +79,8 @@ MethodInfo describe(const Words& words) {
 }
 
 std::vector<MethodInfo> describe_all() {
-  constexpr const char* outputs_and_jacobian = "a model's outputs and Jacobian, a convex loss";
+  constexpr const char* outputs_and_jacobian =
+      "a model's outputs and Jacobian, a convex or robust loss";
   return {
       describe<AdaptedFlow>(
           {"gradient flow of the loss in output space, lifted by the pseudo-inverse of J",

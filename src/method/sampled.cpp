@@ -15,16 +15,15 @@ void SamplingOptions::visit(OptionVisitor& visitor) {
   visitor.option("evaluate", evaluate,
                  "updates from one measurement of value and gradient norm to the next, not "
                  "negative; 0: one epoch");
-  visitor.option("output", output, {"iterate", "tail-average"},
-                 "what is measured and returned: the iterate, or on batches the mean of the last "
-                 "half to three quarters of them");
+  visitor.option(
+      "output", output, {"iterate", "tail-average"},
+      "what is measured and returned: the iterate, or the mean of the last half to three "
+      "quarters of them");
 }
 
 void SamplingOptions::check(OptionChecker& checker) const {
   checker.require(batch >= 0, "batch", "not be negative", static_cast<double>(batch));
   checker.require(evaluate >= 0, "evaluate", "not be negative", static_cast<double>(evaluate));
-  checker.require(output == Output::iterate || batch > 0,
-                  "output tail-average needs batches, got batch 0");
 }
 
 void TailAverage::note(const ConstVectorRef& iterate, std::int64_t t) {

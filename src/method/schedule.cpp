@@ -11,14 +11,14 @@ void Schedule::visit(OptionVisitor& visitor) {
                  "how the stepsize changes over the steps");
   visitor.option("horizon", horizon,
                  "steps of the schedule, not negative; 0: the plan fills in the steps of the run");
-  visitor.option("factor", factor, "schedule step: the stepsize is multiplied by it, in (0, 1]");
+  visitor.option("decay", decay, "schedule step: the stepsize is multiplied by it, in (0, 1]");
   visitor.option("every", every,
                  "schedule step: after so many steps, not negative; 0: a third of the horizon");
 }
 
 void Schedule::check(OptionChecker& checker) const {
   checker.require(horizon >= 0, "horizon", "not be negative", static_cast<double>(horizon));
-  checker.require(factor > 0 && factor <= 1, "factor", "lie in (0, 1]", factor);
+  checker.require(decay > 0 && decay <= 1, "decay", "lie in (0, 1]", decay);
   checker.require(every >= 0, "every", "not be negative", static_cast<double>(every));
 }
 
@@ -36,7 +36,7 @@ double Schedule::at(std::int64_t t) const {
       const std::int64_t stage = every > 0 ? every : std::max<std::int64_t>(1, horizon / 3);
       if (every == 0 && horizon == 0) return 1;
       const std::int64_t stages = t / stage;
-      return std::pow(factor, static_cast<double>(stages));
+      return std::pow(decay, static_cast<double>(stages));
     }
   }
   return 1;

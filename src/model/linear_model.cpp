@@ -84,7 +84,7 @@ class LossBlock {
   Index count_ = 0;
 };
 
-void require_fit(const LinearRows& rows, const OutputLoss& loss) {
+void require_fit(const LinearRows& rows, const BatchLoss& loss) {
   if (loss.outputs_per_sample() != rows.outputs_per_sample() || loss.sample_count() != rows.rows())
     throw UsageError("a linear model and its loss disagree on samples or outputs",
                      "give the loss one target per model output");
@@ -176,7 +176,7 @@ double LinearModel::sum(const ConstVectorRef& x, const OutputLoss& loss) const {
   return in_order(losses);
 }
 
-double LinearModel::batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,
+double LinearModel::batch_sum(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
                               VectorRef g) const {
   require_fit(*rows_, loss);
   const auto count = static_cast<Index>(batch.size());

@@ -22,13 +22,13 @@ class LinearHessian final : public Hessian {
                 const ConstVectorRef& x)
       : model_(std::move(model)), loss_(loss), ridge_(ridge), y_(model_->output_count()) {
     model_->outputs(x, y_);
+    of_loss_ = loss_.hessian(y_);
     if (model_->outputs_per_sample() > 1) {
       at_zero_ = model_->linearize(Vector::Zero(model_->parameter_count()));
-      of_loss_ = loss_.hessian(y_);
       return;
     }
     diagonal_of_loss_.resize(y_.size());
-    loss_.hessian_product(y_, Vector::Ones(y_.size()), diagonal_of_loss_);
+    of_loss_->apply(Vector::Ones(y_.size()), diagonal_of_loss_);
   }
 
   void apply(const ConstVectorRef& v, VectorRef hv) const override {
@@ -46,10 +46,10 @@ class LinearHessian final : public Hessian {
   std::optional<Vector> diagonal() const override {
     const Index outputs = model_->outputs_per_sample(), samples = y_.size() / outputs;
     Matrix h(samples, outputs);
-    if (at_zero_ == nullptr) {
+    if (const auto offered = of_loss_->diagonal()) {
+      h = Eigen::Map<const Matrix>(offered->data(), samples, outputs);
+    } else if (at_zero_ == nullptr) {
       h.col(0) = diagonal_of_loss_;
-    } else if (const auto exact = of_loss_->diagonal()) {
-      h = Eigen::Map<const Matrix>(exact->data(), samples, outputs);
     } else {  // of S_i' S_i for every sample
       const Matrix root = loss_.hessian_root(y_);
       for (Index q = 0; q < outputs; ++q)
@@ -66,7 +66,7 @@ class LinearHessian final : public Hessian {
   Vector y_;
   Vector diagonal_of_loss_;                 // (N), one output per sample
   std::unique_ptr<Linearization> at_zero_;  // several outputs
-  std::unique_ptr<Hessian> of_loss_;        // several outputs
+  std::unique_ptr<Hessian> of_loss_;
 };
 
 }  // namespace

@@ -173,6 +173,18 @@ double CrossEntropyLoss::batch_sum(Batch batch, const ConstVectorRef& y, VectorR
   return softmax_sum(y, count, label_of, classes(), gy);
 }
 
+void CrossEntropyLoss::batch_losses(Batch batch, const ConstVectorRef& y, VectorRef losses) const {
+  const auto sample = [&](Index k) { return batch[static_cast<std::size_t>(k)]; };
+  if (classes() == 2) {
+    for (Index k = 0; k < losses.size(); ++k) losses[k] = soft_plus(-sign(sample(k)) * y[k]);
+    return;
+  }
+  const ConstMatrixMap z(y.data(), losses.size(), classes());
+  const Softmax softmax(z);
+  for (Index k = 0; k < losses.size(); ++k)
+    losses[k] = (softmax.largest[k] - z(k, label(sample(k)))) + softmax.log_sum[k];
+}
+
 double CrossEntropyLoss::curvature_bound() const { return classes() == 2 ? 0.25 : 0.5; }
 
 void CrossEntropyLoss::hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
@@ -247,6 +259,11 @@ double TwoClassLoss::batch_sum(Batch batch, const ConstVectorRef& y, VectorRef g
     sum += here.value;
   }
   return sum;
+}
+
+void TwoClassLoss::batch_losses(Batch batch, const ConstVectorRef& y, VectorRef losses) const {
+  for (Index k = 0; k < losses.size(); ++k)
+    losses[k] = at(sign(batch[static_cast<std::size_t>(k)]) * y[k]).value;
 }
 
 void TwoClassLoss::hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,

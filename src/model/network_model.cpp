@@ -65,7 +65,7 @@ std::shared_ptr<BoundNetwork> NetworkModel::bound_to(Batch batch) const {
   return batch_;
 }
 
-double NetworkModel::batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,
+double NetworkModel::batch_sum(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
                                VectorRef g) const {
   const NetworkLinearization at_x(bound_to(batch), x);
   Vector gy(at_x.output_count());

@@ -72,7 +72,7 @@ class NetworkModel final : public OutputModel {
   Index outputs_per_sample() const override { return bound_->outputs(); }
   void outputs(const ConstVectorRef& x, VectorRef y) const override;
   std::unique_ptr<Linearization> linearize(const ConstVectorRef& x) const override;
-  double batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,
+  double batch_sum(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
                    VectorRef g) const override;
   std::string description() const override { return network_.description(); }
   double forward_flops() const override;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <system_error>
 
 #include "thalweg/core/error.hpp"
@@ -128,21 +129,45 @@ Matrix softmax(const Matrix& outputs) {
   return probabilities;
 }
 
+/// Outputs (N, Q) on the rows of raw_block(first, count), (count, inputs): blocks of them, where
+/// all would take much more memory than their table.
+template <class RawBlock>
+Matrix outputs_in_blocks(const TrainedModel& model, Index rows, const RawBlock& raw_block) {
+  constexpr Index block_numbers = Index{1} << 22;  // 32 MB
+  Matrix outputs(rows, model.encoding.outputs());
+  const Index block = std::max<Index>(1, block_numbers / model.encoding.inputs());
+  for (Index first = 0; first < rows; first += block) {
+    const Index count = std::min(block, rows - first);
+    outputs.middleRows(first, count) = model.network.predict(
+        model.parameters, model.encoding.standardized(raw_block(first, count)));
+  }
+  return outputs;
+}
+
 /// Outputs (N, Q) on a sparse table; a network with hidden layers sees it dense in blocks.
 Matrix outputs_on_sparse(const TrainedModel& model, const Table& table) {
-  constexpr Index block_numbers = Index{1} << 22;  // 32 MB
   const Encoding& encoding = model.encoding;
   const SparseMatrix raw = encoding.encode_sparse(table);
   if (model.network.linear())
     return model.network.predict(model.parameters, raw, encoding.input_mean, encoding.input_scale);
-  Matrix outputs(raw.rows(), encoding.outputs());
-  const Index block = std::max<Index>(1, block_numbers / encoding.inputs());
-  for (Index first = 0; first < raw.rows(); first += block) {
-    const Index rows = std::min(block, raw.rows() - first);
-    outputs.middleRows(first, rows) = model.network.predict(
-        model.parameters, encoding.standardized(Matrix(raw.middleRows(first, rows))));
-  }
-  return outputs;
+  return outputs_in_blocks(model, raw.rows(), [&](Index first, Index count) {
+    return Matrix(raw.middleRows(first, count));
+  });
+}
+
+/// Outputs (N, Q) on images.
+Matrix outputs_on_packed(const TrainedModel& model, const Table& table) {
+  return outputs_in_blocks(model, table.rows(), [&](Index first, Index count) {
+    std::vector<Index> rows(static_cast<std::size_t>(count));
+    std::iota(rows.begin(), rows.end(), first);
+    return model.encoding.encode_raw(table, rows);
+  });
+}
+
+Matrix outputs_on(const TrainedModel& model, const Table& table) {
+  if (table.is_sparse()) return outputs_on_sparse(model, table);
+  if (table.is_packed()) return outputs_on_packed(model, table);
+  return model.network.predict(model.parameters, model.encoding.encode(table));
 }
 
 }  // namespace
@@ -176,8 +201,7 @@ TrainedModel TrainedModel::load(const std::filesystem::path& path) {
 }
 
 Matrix TrainedModel::predict(const Table& table) const {
-  Matrix outputs = table.is_sparse() ? outputs_on_sparse(*this, table)
-                                     : network.predict(parameters, encoding.encode(table));
+  Matrix outputs = outputs_on(*this, table);
   if (encoding.task == Task::classification)
     return encoding.outputs() == 1 ? two_class_probabilities(outputs) : softmax(outputs);
   outputs.array().rowwise() *= encoding.target_scale.transpose().array();

@@ -28,6 +28,7 @@ std::optional<double> flow_time(const ProblemSize& size, const Preflight& prefli
                                 const Plan& plan) {
   const RankReport* rank = rank_of(preflight);
   if (plan.method != "adapted-flow" || size.classification || !size.composite) return std::nullopt;
+  if (!size.squared) return std::nullopt;
   if (!size.overparametrized() || !rank || !rank->full.value_or(false)) return std::nullopt;
   if (plan::by_tau_rule(plan.options) || !(preflight.initial_loss > 0)) return std::nullopt;
   const double time = plan::flow_time_option(plan.options);
@@ -42,7 +43,7 @@ std::optional<double> reachable_floor(const ProblemSize& size, const Preflight& 
   double floor = rank->duplicate_floor;
   const bool lost = size.overparametrized() && rank->full && !*rank->full;
   if (lost && rank->floor) floor = std::max(floor, *rank->floor);
-  if (lost || floor > 0) return floor;
+  if ((lost && size.squared) || floor > 0) return floor;
   return std::nullopt;
 }
 

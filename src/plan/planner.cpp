@@ -41,6 +41,7 @@ std::string rank_sentence(const Preflight& preflight) {
 std::string against_adapted_flow(const ProblemSize& size, const Preflight& preflight,
                                  const Goal& goal, double limit) {
   if (size.classification) return "no stopping time for cross-entropy";
+  if (!size.squared) return "no stopping time for this loss: it is not squared";
   if (!size.overparametrized()) return "underparametrized: no stopping time";
   if (!full_rank(preflight)) return rank_sentence(preflight) + ": no stopping time";
   if (!goal.target_loss) return "exact interpolation was not asked for (--target-loss)";
@@ -130,8 +131,12 @@ std::string take_budget_rule(Options& options, const std::string& method) {
   return rule;
 }
 
-double default_tolerance(const Preflight& preflight) {
-  return default_eps * std::max(1.0, preflight.initial_gradient_norm);
+// A robust loss bounds the gradient by its scale, which may be small: 1 is no measure for it.
+bool is_robust(const ProblemSize& size) { return !size.squared && !size.classification; }
+
+double default_tolerance(const ProblemSize& size, const Preflight& preflight) {
+  const double start = preflight.initial_gradient_norm;
+  return default_eps * (is_robust(size) && start > 0 ? start : std::max(1.0, start));
 }
 
 // What ends the run, besides a zero gradient, a stall and bad numbers.
@@ -140,18 +145,24 @@ struct Stop {
   std::string because;
 };
 
-// Where every training value can be reached: squared loss, rank J = m <= n at the start.
+// Where every training value can be reached: rank J = m <= n at the start.
 bool can_interpolate(const ProblemSize& size, const Preflight& preflight) {
   return size.composite && !size.classification && size.overparametrized() && full_rank(preflight);
+}
+
+// Where the flow reaches it at a known time besides.
+bool has_flow_time(const ProblemSize& size, const Preflight& preflight) {
+  return size.squared && can_interpolate(size, preflight);
 }
 
 // The adapted flow has its own end: the flow time, or the floor it runs into.
 Stop stop_adapted_flow(const ProblemSize& size, const Preflight& preflight, const Plan& plan) {
   const double initial = preflight.initial_loss;
   if (!size.overparametrized() || size.classification)
-    return {{}, default_tolerance(preflight), "no stopping time exists: first-order tolerance"};
+    return {
+        {}, default_tolerance(size, preflight), "no stopping time exists: first-order tolerance"};
   const double horizon = flow_time_option(plan.options);
-  if (can_interpolate(size, preflight) && horizon > 0)
+  if (has_flow_time(size, preflight) && horizon > 0)
     return {flow_value_at(flow_samples(plan.options, size), initial, horizon),
             {},
             "the loss at the flow time asked for"};
@@ -185,8 +196,10 @@ Stop choose_stop(const ProblemSize& size, const Preflight& preflight, const Goal
     return {(1 + floor_share) * preflight.rank->duplicate_floor,
             {},
             "1e-6 relative above the floor that conflicting rows force"};
-  Stop stop{
-      {}, default_tolerance(preflight), "first-order tolerance 1e-3 max(1, |gradient| at start)"};
+  Stop stop{{},
+            default_tolerance(size, preflight),
+            is_robust(size) ? "first-order tolerance 1e-3 |gradient| at start"
+                            : "first-order tolerance 1e-3 max(1, |gradient| at start)"};
   if (needs_composite(plan.method) && can_interpolate(size, preflight)) {
     stop.target = interpolation_share * preflight.initial_loss;
     stop.because += ", or 1e-8 of the initial loss";
@@ -231,7 +244,7 @@ void choose_steps(const ProblemSize& size, const Goal& goal, Plan& plan) {
 void choose_flow_time(const ProblemSize& size, const Preflight& preflight, const Goal& goal,
                       Plan& plan) {
   if (plan.method != "adapted-flow" || by_tau_rule(plan.options)) return;
-  if (!plan.target_loss || !can_interpolate(size, preflight)) return;
+  if (!plan.target_loss || !has_flow_time(size, preflight)) return;
   const double samples = flow_samples(plan.options, size), initial = preflight.initial_loss;
   const double needed = flow_time_to(samples, initial, *plan.target_loss);
   if (!plan.options.count("flow-time")) {

@@ -1,6 +1,8 @@
 #include "thalweg/problem/output_loss.hpp"
 
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 namespace thalweg {
 
@@ -25,6 +27,21 @@ std::unique_ptr<Hessian> OutputLoss::hessian(const ConstVectorRef& y) const {
 }
 
 double OutputLoss::log_value(const ConstVectorRef& y) const { return std::log(value(y)); }
+
+void OutputLoss::sample_losses(const ConstVectorRef& y, VectorRef losses) const {
+  std::vector<Index> all(static_cast<std::size_t>(sample_count()));
+  std::iota(all.begin(), all.end(), Index{0});
+  batch_losses(all, y, losses);
+}
+
+void OutputLoss::batch_losses(Batch batch, const ConstVectorRef& y, VectorRef losses) const {
+  const Index outputs = outputs_per_sample(), count = losses.size();
+  Vector own(outputs), unused(outputs);
+  for (Index k = 0; k < count; ++k) {
+    for (Index q = 0; q < outputs; ++q) own[q] = y[q * count + k];
+    losses[k] = batch_sum(batch.subspan(static_cast<std::size_t>(k), 1), own, unused);
+  }
+}
 
 void apply_root(const Matrix& root, const ConstVectorRef& v, VectorRef sv) {
   if (root.size() == 0) {

@@ -121,7 +121,7 @@ Vector Linearization::rows_times(const ConstVectorRef& v) const {
   return y;
 }
 
-double OutputModel::batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,
+double OutputModel::batch_sum(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
                               VectorRef g) const {
   const auto at_x = linearize(x);
   const Index samples = sample_count(), per_sample = outputs_per_sample();

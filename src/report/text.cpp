@@ -87,11 +87,13 @@ std::string describe_rank(const RankReport& rank) {
                       number(rank.sigma_max));
   if (rank.condition) text += fmt::format(", condition {}", number(*rank.condition));
   text += "\n";
-  if (rank.conflicting_duplicates.value_or(0) > 0)
-    text += fmt::format(
-        "  duplicates  {} share their inputs with a row of another target: "
-        "no parameters reach a loss below {}\n",
-        plural(*rank.conflicting_duplicates, "row", "rows"), number(rank.duplicate_floor));
+  if (rank.conflicting_duplicates.value_or(0) > 0) {
+    text += fmt::format("  duplicates  {} share their inputs with a row of another target",
+                        plural(*rank.conflicting_duplicates, "row", "rows"));
+    if (rank.duplicate_floor > 0)
+      text += fmt::format(": no parameters reach a loss below {}", number(rank.duplicate_floor));
+    text += "\n";
+  }
   if (rank.floor.value_or(0) > 0)
     text += fmt::format("  floor       {}: the linearized model cannot go below this loss\n",
                         number(*rank.floor));

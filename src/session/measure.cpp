@@ -71,6 +71,20 @@ std::optional<SeparabilityReport> separability(const CompositeObjective& problem
                               {.max_flops = aside});
 }
 
+// A loss with flat ends: where every sample lies on them, no method can move.
+void refuse_flat_start(const CompositeObjective& problem, const ConstVectorRef& x0) {
+  const OutputLoss& loss = problem.loss();
+  if (loss.convex()) return;
+  Vector y(problem.output_count()), gy(problem.output_count());
+  problem.model().outputs(x0, y);
+  loss.gradient(y, gy);
+  if (!gy.isZero(0) || loss.value(y) <= loss.lower_bound()) return;
+  throw RefusedError(
+      fmt::format("at the start every residual lies where the {} is flat", loss.description()),
+      "give a larger scale, or start parameters that are nearer (--init), such as those of a "
+      "Huber loss");
+}
+
 void measure_classes(const CompositeObjective& problem, const ConstVectorRef& x0,
                      const Subject& subject, const Goal& goal, Preflight& preflight) {
   const auto* loss = dynamic_cast<const MarginLoss*>(&problem.loss());
@@ -97,6 +111,7 @@ ProblemSize describe(const Objective& problem) {
   size.outputs_per_sample = composite->loss().outputs_per_sample();
   size.linear = composite->model().linear();
   size.ridge = composite->ridge();
+  size.squared = composite->loss().constant_hessian().has_value();
   if (const auto* loss = dynamic_cast<const MarginLoss*>(&composite->loss())) {
     size.classification = true;
     size.classes = loss->classes();
@@ -115,10 +130,11 @@ Preflight measure(const Objective& problem, const ConstVectorRef& x0, const Subj
   if (!std::isfinite(preflight.initial_loss) || !gradient.allFinite())
     throw RefusedError("the loss at the start parameters is not a finite number",
                        "give other start parameters with --init or --seed");
+  const auto* composite = dynamic_cast<const CompositeObjective*>(&problem);
+  if (composite) refuse_flat_start(*composite, x0);
   preflight.gradient_check = check_gradient(problem, x0, seed);
   refuse_wrong_gradient(preflight.gradient_check, subject.smooth);
   preflight.start_norm = x0.norm();
-  const auto* composite = dynamic_cast<const CompositeObjective*>(&problem);
   if (!composite) return preflight;
   measure_classes(*composite, x0, subject, goal, preflight);
   if (subject.size.nonzeros > 0) return preflight;  // the rank would need the table made dense

@@ -184,6 +184,105 @@ class Tables(CliTest):
         self.check_refused(TABLE, r"init\.npy.*truncated", "--init", "init.npy")
 
 
+def idx(sizes, numbers, kind=0x08):
+    return struct.pack(f">HBB{len(sizes)}I", 0, kind, len(sizes), *sizes) + bytes(numbers)
+
+
+class Images(CliTest):
+    IMAGES = idx([12, 2, 2], (at * 7 % 256 for at in range(48)))
+    LABELS = idx([12], [0, 1, 2] * 4)
+
+    def train(self, images=IMAGES, labels=LABELS, words=()):
+        self.write("i.idx", images)
+        self.write("l.idx", labels)
+        return self.run_in_folder("train", "i.idx", "--labels", "l.idx", "--out", "o", *QUICK,
+                                  *words)
+
+    def check_refused(self, pattern, *content, code=3, words=()):
+        with self.subTest(pattern=pattern):
+            self.assert_error(self.train(*content, words=words), code, pattern)
+            self.assertFalse((self.folder / "o").exists(), "the folder was touched")
+
+    def test_good_images_pass(self):  # what the refusals below differ from
+        self.assert_exit(self.train(), 0)
+
+    def test_headers_and_sizes(self):
+        pixels = self.IMAGES[16:]
+        self.check_refused(r"i\.idx: the file is empty; ", b"")
+        for length in (3, 4, 10, 15):
+            self.check_refused(r"i\.idx: the file ends within its header", self.IMAGES[:length])
+        self.check_refused(r"i\.idx: .*12 x 2 x 2 .* 47 bytes follow; .*", self.IMAGES[:-1])
+        self.check_refused(r"i\.idx: .*12 x 2 x 2 .* 49 bytes follow; .*", self.IMAGES + b"\n")
+        self.check_refused(r"i\.idx: .*0 x 2 x 2 numbers, that is none", idx([0, 2, 2], []))
+        self.check_refused(r"i\.idx: 0x0a is no type", idx([12, 2, 2], pixels, 0x0A))
+        self.check_refused(r"i\.idx: an IDX file of 5 dim", idx([12, 2, 2, 1, 1], pixels))
+        for sizes in ([2**32 - 1] * 4, [2**16] * 4, [2**31, 2**31, 4], [2**32 - 1]):
+            self.check_refused(r"i\.idx: the header announces \d+", idx(sizes, pixels))
+        nan = struct.pack(">4f", 1, 2, float("nan"), 4)
+        self.check_refused(r"i\.idx:1:4: .*not finite", idx([1, 4], nan, 0x0D), idx([1], [1]))
+
+    def test_labels(self):
+        self.check_refused(r"l\.idx: the file is empty", self.IMAGES, b"")
+        self.check_refused(r"l\.idx: the labels are no IDX file; ", self.IMAGES, b"0\n1\n2\n" * 4)
+        self.check_refused(r"l\.idx: an IDX file of 12 x 2 x 2", self.IMAGES, self.IMAGES)
+        self.check_refused(r"l\.idx: 11 labels, and i\.idx has 12 samples", self.IMAGES,
+                           idx([11], [0, 1] * 5 + [2]))
+        self.check_refused(r"l\.idx: .*12 numbers .* 13 bytes follow", self.IMAGES,
+                           self.LABELS + b"\1")
+        self.check_refused("of class '1'", self.IMAGES, idx([12], [1] * 12))
+
+    def test_labels_that_belong_to_nothing(self):
+        self.check_refused(r"i\.idx: labels in a file of their own", TABLE.encode(), code=2)
+        self.check_refused(r"i\.idx: labels in a file of their own", b"1 1:2\n2 1:3\n", code=2)
+        self.check_refused(r"--labels .* --delimiter", code=2, words=["--delimiter", ","])
+        self.check_refused(r"--target: the target of IDX data", code=2, words=["--target", "x1"])
+        for name in ("i.idx", "l.idx"):
+            ran = self.run_in_folder("train", name, *QUICK, "--out", "o")
+            pattern = r"i\.idx: the images have no labels; give --labels"
+            if name == "l.idx":
+                pattern = r"l\.idx: one number per sample: labels, and no images"
+            self.assert_error(ran, 2 if name == "i.idx" else 3, pattern)
+        for name, code in (("-", 2), ("", 3), ("no.idx", 3), (".", 3)):
+            ran = self.run_in_folder("train", "i.idx", "--labels", name, "--out", "o")
+            self.assert_error(ran, code, r"--labels|no\.idx|directory")
+
+    def test_constant_images(self):
+        self.check_refused("every feature is constant", idx([12, 2, 2], [7] * 48))
+
+    def test_too_little_memory(self):
+        self.check_refused("memory|bytes|MB|GB", code=4, words=["--memory-limit", "300"])
+
+    def test_cifar(self):
+        records = b"".join(bytes([label]) + bytes(range(256)) * 12 for label in (0, 3, 9, 3))
+        for content, pattern in [
+            (records[:-1], r"c\.bin: 12291 bytes, where CIFAR-10 has 3073"),
+            (records + b"\0", r"c\.bin: 12293 bytes"),
+            (records[:3073] + b"\x0a" + records[3074:], r"c\.bin:2:1: label 10, .*0 to 9"),
+            (records[:3073], r"c\.bin: 1 usable row"),
+            ((b"\1" + records)[:6148], "CIFAR-100"),
+            (b"", r"c\.bin: the file is empty"),
+        ]:
+            with self.subTest(pattern=pattern):
+                self.write("c.bin", content)
+                self.assert_error(self.run_in_folder("train", "c.bin", "--out", "o", *QUICK), 3,
+                                  pattern)
+        self.write("c.bin", records)
+        self.write("l.idx", self.LABELS)
+        ran = self.run_in_folder("train", "c.bin", "--labels", "l.idx", "--out", "o")
+        self.assert_error(ran, 2, r"c\.bin: labels in a file of their own .*CIFAR-10 has them")
+
+    def test_mutated_bytes_never_crash(self):
+        rng = random.Random(13)
+        for _ in range(40):
+            content = [bytearray(self.IMAGES), bytearray(self.LABELS)]
+            for _ in range(rng.randint(1, 3)):
+                target = content[rng.randrange(2)]
+                target[rng.randrange(min(len(target), 20))] = rng.randrange(256)
+            ran = self.train(*map(bytes, content), words=["--force"])
+            self.assertIn(ran.code, (0, 2, 3, 5), ran.err)
+            self.assertNotIn("Sanitizer", ran.err)
+
+
 class Folders(CliTest):
     def setUp(self):
         super().setUp()

@@ -90,7 +90,7 @@ class Counted final : public OutputModel {
     work_.samples += sample_count();
     return model_->linearize(x);
   }
-  double batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,
+  double batch_sum(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
                    VectorRef g) const override {
     work_.samples += static_cast<std::int64_t>(batch.size());
     return model_->batch_sum(x, batch, loss, g);

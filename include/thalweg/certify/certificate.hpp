@@ -2,6 +2,7 @@
 // reads the trace.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,7 +20,7 @@ struct Certificate {
   std::string claim;  ///< global-minimum, first-order, rate, separates, tangent-kernel
   Verdict verdict = Verdict::undecided;
   std::optional<double> measured, bound;
-  std::optional<double> confidence;      ///< 1 for deterministic measurements
+  std::optional<double> confidence;      ///< 1 for deterministic measurements, below for sampled
   std::optional<double> sigma_min_path;  ///< rate only
   std::vector<Assumption> assumptions;
 };
@@ -31,6 +32,34 @@ Certificate certify_global_minimum(const Objective& problem, const ConstVectorRe
 /// measured: |grad f(x)|; holds when <= eps. The gradient is checked against differences of values
 /// along a random direction on the way; undecided where they contradict it.
 Certificate certify_first_order(const Objective& problem, const ConstVectorRef& x, double eps);
+struct SampledGradientOptions {
+  Index batch = 64;                   ///< b >= 1 samples a batch, drawn with replacement
+  int probes = 32;                    ///< k >= 8 independent batches
+  double failure_probability = 1e-3;  ///< in (0, 0.2]: of a false verdict
+  std::uint64_t seed = 0;             ///< of the stream "certify-sampled"
+
+  void validate() const;  ///< throws UsageError naming every violated range at once
+};
+
+/// first-order from b k sample gradients, for problems whose full gradient costs too much. With the
+/// mean m and the sample variance S^2 = sum |g_j - m|^2 / (k - 1) of k batch gradients,
+///
+///     | m - grad f(x) | <= t S / sqrt k,    t the two-sided quantile of Student's t, k - 1
+///     degrees,
+///
+/// with probability at least 1 - failure_probability where batch gradients are normal. So the claim
+/// holds when |m| + t S / sqrt k <= eps, is refuted when |m| - t S / sqrt k > eps, and is undecided
+/// between. measured: the root of |m|^2 - S^2 / k, or 0: an unbiased estimate of the square.
+/// confidence: 1 - failure_probability. Throws UsageError where the problem is no FiniteSum.
+///
+/// In one dimension this is Student's interval. In more, |m - grad f|^2 k is sum_i a_i z_i^2 with
+/// a_i the eigenvalues of the covariance of a batch gradient and z_i standard normal. Given S, the
+/// chance that it exceeds t^2 S^2 is largest where one a_i carries the whole sum (Szekely, Bakirov,
+/// Probab. Theory Relat. Fields 126, 2003, for levels up to 0.215), and over S, a mean of
+/// chi-squares with weights a_i, it is again largest for one (Jensen: that chance is convex in
+/// S^2).
+Certificate certify_first_order_sampled(const Objective& problem, const ConstVectorRef& x,
+                                        double eps, const SampledGradientOptions& options = {});
 /// measured: worst |ln(measured / predicted)| of the recorded values along the trace; holds when <=
 /// bound. Undecided where no record carries a prediction. sigma_min_path: smallest sigma_min of the
 /// records.

@@ -27,7 +27,8 @@ struct DatasetOptions {
   bool standardize = true;
   /// Keep the inputs of a sparse table sparse (Part::sparse); else they are made dense.
   bool keep_sparse = false;
-  double memory_limit = 0;  ///< bytes that a sparse table may take when made dense; 0: no limit
+  double memory_limit =
+      0;  ///< bytes that a sparse table or images may take as dense numbers; 0: no limit
   double validation = 0, test = 0;  ///< fractions in [0, 1), sum < 1
   std::uint64_t seed = 0;
 };

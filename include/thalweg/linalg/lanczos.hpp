@@ -7,11 +7,15 @@
 
 namespace thalweg::linalg {
 
-enum class Extreme { smallest, largest };
+enum class Extreme {
+  smallest,
+  largest,
+  magnitude  ///< largest in absolute value, which is the norm of the operator
+};
 
 /// An eigenvalue of the operator lies within `residual` of `value`; as the smallest (largest) value
 /// of a Rayleigh quotient met, `value` also bounds the smallest eigenvalue from above (the largest
-/// from below).
+/// from below; the norm from below by |value|).
 struct RitzPair {
   double value = 0;
   Vector vector;        ///< (n), unit length; empty where a product was not finite (value is NaN)

@@ -45,8 +45,8 @@ class Adam final : public SampledMethod<AdamState> {
     double beta1 = 0.9;      ///< decay of the mean, [0, 1)
     double beta2 = 0.999;    ///< decay of the squares, [0, 1)
     double epsilon = 1e-8;   ///< eps > 0
-    SamplingOptions sampling;
-    Schedule schedule;
+    SamplingOptions sampling{};
+    Schedule schedule{};
 
     void visit(OptionVisitor& visitor);
     void validate() const;  ///< throws UsageError naming every violated range at once

@@ -66,7 +66,7 @@ class ClippedSgd final : public SampledMethod<ClippedSgdState> {
     std::int64_t steps = 0;              ///< T >= 0; 0: the plan fills in the steps of the run
     std::int64_t independent_batch = 0;  ///< of g'; 0: g' is g
     SamplingOptions sampling{.batch = 64};
-    Schedule schedule;
+    Schedule schedule{};
     bool per_group = false;  ///< norms of each group of parameters apart
 
     void visit(OptionVisitor& visitor);

@@ -3,12 +3,12 @@
 //   C. F. Gauss 1809; J. Nocedal, S. Wright: Numerical Optimization, 2nd ed., section 10.3. The
 //   two output metrics for a general loss: Error whitening, arXiv:2605.11316.
 //
-// Minimises f(x) = L(y(x)), L convex, by
+// Minimises f(x) = L(y(x)), L convex or bounded from above by OutputLoss::hessian_root, by
 //
 //     d = -(J'HJ)^+ J' grad L,      x+ = x + eta d,
 //
-// with H the Hessian of L (loss-hessian), or c I with c its largest curvature over the samples
-// (euclidean); for the squared loss both are d = -J^+ r.
+// with H the Hessian of L or that bound (loss-hessian), or c I with c its largest curvature over
+// the samples (euclidean); for the squared loss both are d = -J^+ r.
 //
 //   symbol   here              shape   unit
 //   x        state.x           (n)     parameters

@@ -1,7 +1,7 @@
 // The Gauss-Newton model of a composite objective at one point, and its damped minimisers.
 //
-// At x, with f(x) = L(y(x)), J = dy/dx, g = J' dL/dy and H = S'S the Hessian of L (or c I, the
-// Euclidean metric of the output space),
+// At x, with f(x) = L(y(x)), J = dy/dx, g = J' dL/dy and H = S'S the Hessian of L or a bound of L
+// from above (see OutputLoss::hessian_root; or c I, the Euclidean metric of the output space),
 //
 //     m(d) = f + g'd + 1/2 |A d|^2,          A = S J,
 //     d(mu) = argmin m(d) + mu/2 |D d|^2 = -(A'A + mu D^2)^-1 g.

@@ -56,7 +56,7 @@ class IanSgd final : public SampledMethod<IanSgdState> {
             /// B' >= 0; default of the paper. 0: g' is g, the biased normalization to compare with.
     std::int64_t independent_batch = 4;
     SamplingOptions sampling{.batch = 64};
-    Schedule schedule;
+    Schedule schedule{};
     bool per_group = false;  ///< norms of each group of parameters apart
 
     void visit(OptionVisitor& visitor);

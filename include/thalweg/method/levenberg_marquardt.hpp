@@ -6,14 +6,15 @@
 //   S. Cayci, Gauss-Newton dynamics for neural networks, arXiv:2412.14031, whose schedule is not
 //   public in full; the one here is derived in docs/methods/levenberg-marquardt.md.
 //
-// Minimises f(x) = L(y(x)), L convex, by
+// Minimises f(x) = L(y(x)), L convex or bounded from above by OutputLoss::hessian_root, by
 //
 //     d = -(J'HJ + mu D^2)^-1 J' grad L,      x+ = x + eta d.
 //
 //   symbol   here                 shape   unit
 //   x        state.x              (n)     parameters
 //   J        Jacobian of y        (m, n)  outputs / parameter
-//   H        Hessian of L         (m, m)  objective / outputs^2 (squared loss: I/N)
+//   H        Hessian of L, or     (m, m)  objective / outputs^2 (squared loss: I/N)
+//            that bound of L
 //   mu       state.damping                objective / parameter^2 (objective, where D scales)
 //   D        state.scaling        (n)     1, or sqrt(objective) / parameter
 //   rho      state.ratio                  mu / smallest eigenvalue of J'HJ

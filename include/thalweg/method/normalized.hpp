@@ -50,8 +50,8 @@ class Normalized final : public SampledMethod<NormalizedState> {
     double exponent = 2.0 / 3.0;  ///< beta in [0, 1]; default of the paper's experiments
     double L0 = 0, L1 = 0;        ///< >= 0; both 0: measured by one difference of gradients
     double alpha = 1;             ///< in [0, 1]
-    SamplingOptions sampling;     ///< B
-    Schedule schedule;            ///< c_t, of gamma
+    SamplingOptions sampling{};   ///< B
+    Schedule schedule{};          ///< c_t, of gamma
     bool per_group = false;       ///< norms of each group of parameters apart, of gamma
 
     void visit(OptionVisitor& visitor);

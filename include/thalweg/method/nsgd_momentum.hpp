@@ -46,7 +46,7 @@ class NsgdMomentum final : public SampledMethod<NsgdMomentumState> {
     double momentum = 0;  ///< b in [0, 1); 0: the parameter-free schedule
     double exponent = 1;  ///< beta in [0, 1]
     SamplingOptions sampling{.batch = 64};
-    Schedule schedule;       ///< of a constant momentum
+    Schedule schedule{};     ///< of a constant momentum
     bool per_group = false;  ///< norms of each group of parameters apart
 
     void visit(OptionVisitor& visitor);

@@ -115,6 +115,8 @@ class SampledMethod : public MethodFor<Objective, StateType> {
   virtual bool is_whole(const StateType& /*state*/) const { return true; }
 
   bool full_batch() const { return sampling_.batch == 0; }
+  /// The full gradient at state.x is known before every update.
+  bool knows_gradient() const { return full_batch() && !averages(); }
   bool averages() const { return sampling_.output == SamplingOptions::Output::tail_average; }
   /// The gradient at x over a fresh batch of the stream "batch", written to g: all of it where the
   /// batch is full. Returns the sample evaluations: none where the gradient at state.x is known.
@@ -150,9 +152,14 @@ class SampledMethod : public MethodFor<Objective, StateType> {
 template <class StateType>
 std::int64_t SampledMethod<StateType>::batch_gradient(const Objective& problem, StateType& state,
                                                       const Context& context, Vector& g) const {
-  if (full_batch()) {
+  if (knows_gradient()) {
     g = state.gradient;
     return 0;
+  }
+  if (full_batch()) {
+    g.resize(state.x.size());
+    problem.value_and_gradient(state.x, g);
+    return problem.sample_count();
   }
   return gradient_over(problem, state.x, context, "batch", state.batch_position, sampling_.batch,
                        g);
@@ -227,13 +234,13 @@ StepRecord SampledMethod<StateType>::stretch(const Objective& problem, StateType
       made.halt = std::move(update.halt);
       break;
     }
-    due = full_batch() || made.updates == context.steps_left ||
+    due = knows_gradient() || made.updates == context.steps_left ||
           detail::is_due(sampling_, state, problem.sample_count());
   } while (!due && drawn < most);
   // Numbers that are not finite end the run, so they are looked at in any case.
   made.measured = due || !state.x.allFinite();
   made.value = state.value;
-  if (!full_batch()) made.drawn = drawn;
+  if (!knows_gradient()) made.drawn = drawn;
   return made;
 }
 
@@ -241,7 +248,7 @@ template <class StateType>
 StepRecord SampledMethod<StateType>::describe(const Objective& problem,
                                               const StateType& state) const {
   StepRecord record = detail::describe_sampled(problem, state);
-  if (!full_batch()) record.drawn = 0;
+  if (!knows_gradient()) record.drawn = 0;
   annotate(state, record);
   return record;
 }

@@ -12,14 +12,14 @@ namespace thalweg {
 ///
 ///     constant       1
 ///     cosine         (1 + cos(pi min(t, T) / T)) / 2        Loshchilov & Hutter, ICLR 2017
-///     step           factor^floor(t / every)
+///     step           decay^floor(t / every)
 ///     inverse-sqrt   1 / sqrt(t + 1)
 struct Schedule {
   enum class Kind { constant, cosine, step, inverse_sqrt };
 
   Kind kind = Kind::constant;
   std::int64_t horizon = 0;  ///< T of cosine, steps; 0: the plan fills in the steps of the run
-  double factor = 0.1;       ///< of step, in (0, 1]
+  double decay = 0.1;        ///< of step, in (0, 1]
   std::int64_t every = 0;    ///< steps, of step; 0: a third of the horizon
 
   void visit(OptionVisitor& visitor);

@@ -40,7 +40,7 @@ class Sgd final : public SampledMethod<SgdState> {
   struct Options {
     double eta = 0.1;                      ///< > 0; a plan with a budget fills it in
     SamplingOptions sampling{.batch = 1};  ///< B
-    Schedule schedule;                     ///< c_t
+    Schedule schedule{};                   ///< c_t
     std::int64_t stages = 0;               ///< S in 0 .. 30
     std::int64_t stage_measurements = 10;  ///< >= 1
 

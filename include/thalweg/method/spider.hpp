@@ -47,7 +47,7 @@ class Spider final : public SampledMethod<SpiderState> {
     double exponent = 1;       ///< beta in [0, 1]
     std::int64_t period = 20;  ///< q >= 1; default of the runs in Yang et al. (2025)
     SamplingOptions sampling{.batch = 64};
-    Schedule schedule;
+    Schedule schedule{};
     bool per_group = false;  ///< norms of each group of parameters apart
 
     void visit(OptionVisitor& visitor);

@@ -37,7 +37,7 @@ class LinearModel final : public OutputModel {
   std::unique_ptr<Linearization> linearize(const ConstVectorRef& x) const override;
   bool linear() const override { return true; }
   double largest_row_norm() const override;
-  double batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,
+  double batch_sum(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
                    VectorRef g) const override;
   std::string description() const override { return "linear"; }
   double forward_flops() const override;

@@ -15,6 +15,7 @@ class CrossEntropyLoss final : public MarginLoss {
   double log_value(const ConstVectorRef& y) const override;
   void gradient(const ConstVectorRef& y, VectorRef gy) const override;
   double batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const override;
+  void batch_losses(Batch batch, const ConstVectorRef& y, VectorRef losses) const override;
   void hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
                        VectorRef hv) const override;
   std::unique_ptr<Hessian> hessian(const ConstVectorRef& y) const override;
@@ -33,6 +34,7 @@ class TwoClassLoss : public MarginLoss {
   double log_value(const ConstVectorRef& y) const final;
   void gradient(const ConstVectorRef& y, VectorRef gy) const final;
   double batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const final;
+  void batch_losses(Batch batch, const ConstVectorRef& y, VectorRef losses) const final;
   void hessian_product(const ConstVectorRef& y, const ConstVectorRef& v, VectorRef hv) const final;
   Matrix hessian_root(const ConstVectorRef& y) const final;
 

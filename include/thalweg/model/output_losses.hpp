@@ -1,5 +1,5 @@
-// Squared and Huber losses of stacked outputs. Targets are (N, Q) matrices; see
-// Linearization for the stacking.
+// The squared loss of stacked outputs. Targets are (N, Q) matrices; see Linearization for the
+// stacking. Robust ones are in robust_losses.hpp.
 #pragma once
 
 #include "thalweg/problem/output_loss.hpp"
@@ -15,6 +15,7 @@ class SquaredLoss final : public OutputLoss {
   double value(const ConstVectorRef& y) const override;
   void gradient(const ConstVectorRef& y, VectorRef gy) const override;
   double batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const override;
+  void batch_losses(Batch batch, const ConstVectorRef& y, VectorRef losses) const override;
   void hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
                        VectorRef hv) const override;
   Matrix hessian_root(const ConstVectorRef& y) const override;
@@ -25,29 +26,6 @@ class SquaredLoss final : public OutputLoss {
 
  private:
   Matrix targets_;
-};
-
-/// L(y) = 1/N sum h(y - target), h(r) = r^2/2 for |r| <= delta, delta (|r| - delta/2) beyond (Huber
-/// 1964).
-class HuberLoss final : public OutputLoss {
- public:
-  HuberLoss(Matrix targets, double delta);
-  Index output_count() const override { return targets_.size(); }
-  Index outputs_per_sample() const override { return targets_.cols(); }
-  double value(const ConstVectorRef& y) const override;
-  void gradient(const ConstVectorRef& y, VectorRef gy) const override;
-  double batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const override;
-  void hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
-                       VectorRef hv) const override;
-  Matrix hessian_root(const ConstVectorRef& y) const override;
-  std::optional<Vector> minimizer() const override;
-  std::string description() const override;
-
- private:
-  double sum_of(const Vector& residual) const;
-
-  Matrix targets_;
-  double delta_;
 };
 
 }  // namespace thalweg

@@ -48,6 +48,7 @@ struct ProblemSize {
   bool linear = false;        ///< the outputs are linear in the parameters
   double ridge = 0;           ///< lambda of a term lambda/2 |x|^2
   bool logistic = true;       ///< of a classification: cross-entropy, which the theorems are about
+  bool squared = true;        ///< of a regression: the squared loss, which flow times are about
   double nonzeros = 0;        ///< of a sparse table; 0: dense
   bool composite = true;      ///< outputs and Jacobian are offered; else gradients only
   bool sampled = false;       ///< a mean over several samples that batches can be drawn from

@@ -7,6 +7,9 @@
 #include <vector>
 
 #include "thalweg/preflight/critical_step.hpp"
+#include "thalweg/preflight/curvature_growth.hpp"
+#include "thalweg/preflight/gradient_noise.hpp"
+#include "thalweg/preflight/normalization_bias.hpp"
 #include "thalweg/problem/margin_loss.hpp"
 
 namespace thalweg {
@@ -132,6 +135,9 @@ struct Preflight {
   std::optional<SeparabilityReport> separability;
   std::optional<CriticalStep> critical_step;  ///< linear models of inseparable classes
   std::optional<double> safe_stepsize;        ///< 1/beta, beta a bound on the Hessian norm anywhere
+  std::optional<CurvatureGrowth> curvature;   ///< where a method asks for it
+  std::optional<GradientNoise> noise;         ///< sampled problems
+  std::optional<NormalizationBias> normalization_bias;  ///< sampled problems
   MemoryReport memory;
   GradientCheck gradient_check;
   double initial_loss = 0;

@@ -51,7 +51,9 @@ class Hessian {
   Hessian& operator=(const Hessian&) = delete;
 
   virtual void apply(const ConstVectorRef& v, VectorRef hv) const = 0;  ///< H v
-  /// The diagonal of H, (n), where it costs no more than a few products; else absent.
+  /// The diagonal of H, (n), where it costs no more than a few products; else absent. Where H may
+  /// be indefinite it is that of a positive semidefinite bound of H, since it serves as a
+  /// preconditioner.
   virtual std::optional<Vector> diagonal() const { return std::nullopt; }
 };
 

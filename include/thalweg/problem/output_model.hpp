@@ -84,9 +84,10 @@ class OutputModel {
   virtual bool linear() const { return false; }
   /// Of a linear model: the largest row norm of J. The default reads J in blocks of rows.
   virtual double largest_row_norm() const;
-  /// Sum of the losses of a batch and its gradient in the parameters, g (n). The default works on
-  /// all samples; models override it to work on the batch alone.
-  virtual double batch_sum(const ConstVectorRef& x, Batch batch, const OutputLoss& loss,
+  /// Sum of the losses of a batch and its gradient in the parameters, g (n). Calls loss.batch_sum
+  /// once, with the whole batch. The default works on all samples; models override it to work on
+  /// the batch alone.
+  virtual double batch_sum(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
                            VectorRef g) const;
 
   virtual std::string description() const { return "model"; }

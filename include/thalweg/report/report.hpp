@@ -59,6 +59,18 @@ struct PhasesSection {
   /// Since when the loss is both: at most 1/eta, and falling at every step.
   std::optional<std::int64_t> stable_since;
 };
+/// A distributionally robust objective at the returned point.
+struct RobustSection {
+  std::string divergence;
+  double lambda = 0;
+  double psi = 0, eta = 0;  ///< the worst-case mean, min over eta of the objective, and its eta
+  Index groups = 0;
+  /// With groups: the one of the largest error, its rows, its error (root mean squared in the units
+  /// of the outputs, or the share of rows classified wrongly), and the median error of all.
+  std::optional<std::string> worst_group;
+  Index worst_group_rows = 0;
+  std::optional<double> worst_group_error, median_group_error;
+};
 struct SolutionSection {
   Vector parameters;             ///< (n), in original units; at most 1000 of them
   std::optional<double> digits;  ///< correct digits against certified values
@@ -136,6 +148,7 @@ struct Record {
   std::optional<Forecast> forecast;
   std::optional<OutcomeSection> outcome;
   std::optional<PhasesSection> phases;
+  std::optional<RobustSection> robust;
   std::vector<Certificate> certificates;
   std::optional<SolutionSection> solution;
   std::optional<ComparisonSection> comparison;

@@ -273,9 +273,9 @@ TEST(LibsvmDataset, RefusesContradictoryColumns) {
     return dataset_error<UsageError>(small, options);
   };
   expect_begins(refused([](auto& o) { o.targets = {"x0"}; }),
-                "--target: the target of a LIBSVM table is its 'label'");
+                "--target: the target of LIBSVM data is 'label'");
   expect_begins(refused([](auto& o) { o.one_hot = {"x0"}; }),
-                "--categorical: columns of a LIBSVM table hold numbers");
+                "--categorical: columns of LIBSVM data hold numbers");
   expect_begins(refused([](auto& o) { o.drop = {"x6"}; }),
                 "t.svm: no column 'x6'; the columns are label, x0 to x5, or 0 to 6");
   expect_begins(refused([](auto& o) { o.features = {"label"}; }), "column 'label' is in both");

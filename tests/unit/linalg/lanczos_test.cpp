@@ -43,6 +43,33 @@ RC_GTEST_PROP(Lanczos, AgreesWithDenseEigenvalues, ()) {
   }
 }
 
+RC_GTEST_PROP(Lanczos, TheLargestMagnitudeIsTheNorm, ()) {
+  RandomStream random = any_stream();
+  const Index n = any_size(1, 80);
+  const Matrix half = random_matrix(n, n, random), a = half + half.transpose();
+  const double norm = dense_eigenvalues(a).cwiseAbs().maxCoeff();
+  const RitzPair pair =
+      extreme_eigenpair(product_with(a), n, Extreme::magnitude, 1e-6, 5000, random);
+  RC_ASSERT(std::abs(std::abs(pair.value) - norm) <= 1e-9 * (1 + norm));
+}
+
+// The wanted eigenvalue is at one end, crowded ones at both: restarts must keep some of either.
+TEST(Lanczos, FindsTheLargestMagnitudeAtEitherEndThroughRestarts) {
+  for (const double sign : {-1.0, 1.0}) {
+    RandomStream random(3, "magnitude");
+    const Index n = 400;
+    Vector spectrum = Vector::LinSpaced(n, -100, 100);
+    spectrum *= sign;
+    spectrum[0] *= 1.004;
+    const Matrix a = symmetric_with_spectrum(spectrum, random);
+    const RitzPair pair =
+        extreme_eigenpair(product_with(a), n, Extreme::magnitude, 1e-8, 5000, random);
+    EXPECT_GT(pair.products, 60);
+    EXPECT_TRUE(pair.converged);
+    expect_is_pair(pair, a, -100.4 * sign, 1e-6);
+  }
+}
+
 TEST(Lanczos, FindsASmallNegativeEigenvalueBesideLargeOnes) {
   RandomStream random(1, "saddle");
   const Index n = 300;

@@ -13,6 +13,7 @@
 #include "thalweg/model/margin_losses.hpp"
 #include "thalweg/model/network.hpp"
 #include "thalweg/model/output_losses.hpp"
+#include "thalweg/model/robust_losses.hpp"
 #include "thalweg/run/run.hpp"
 
 namespace thalweg {

@@ -12,6 +12,7 @@
 #include "thalweg/method/levenberg_marquardt.hpp"
 #include "thalweg/model/network.hpp"
 #include "thalweg/model/output_losses.hpp"
+#include "thalweg/model/robust_losses.hpp"
 
 namespace thalweg {
 namespace {

@@ -12,7 +12,7 @@ using Kind = Schedule::Kind;
 
 TEST(Schedule, FactorsAreThoseOfTheFormulas) {
   const Schedule cosine{.kind = Kind::cosine, .horizon = 100};
-  const Schedule step{.kind = Kind::step, .factor = 0.5, .every = 10};
+  const Schedule step{.kind = Kind::step, .decay = 0.5, .every = 10};
   const Schedule inverse{.kind = Kind::inverse_sqrt};
   for (const std::int64_t t : {0, 1, 9, 10, 25, 50, 100}) {
     const auto steps = static_cast<double>(t);
@@ -25,7 +25,7 @@ TEST(Schedule, FactorsAreThoseOfTheFormulas) {
 }
 
 TEST(Schedule, AThirdOfTheHorizonIsAStage) {
-  const Schedule step{.kind = Kind::step, .horizon = 30, .factor = 0.1};
+  const Schedule step{.kind = Kind::step, .horizon = 30, .decay = 0.1};
   EXPECT_EQ(step.at(9), 1);
   EXPECT_EQ(step.at(10), 0.1);
   EXPECT_NEAR(step.at(29), 0.01, 1e-17);

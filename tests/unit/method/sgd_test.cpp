@@ -68,7 +68,7 @@ TEST(Sgd, RecordsTheFullObjective) {
   const Result result = run(r.objective, Sgd(), Vector::Zero(3), updates(4));
   Vector g(3);
   EXPECT_EQ(result.trace.back().value, r.objective.value_and_gradient(result.last, g));
-  EXPECT_EQ(*result.trace.back().gradient_norm, g.norm());
+  EXPECT_DOUBLE_EQ(*result.trace.back().gradient_norm, g.norm());
 }
 
 TEST(Sgd, TheSeedDecidesTheRun) {

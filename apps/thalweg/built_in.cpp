@@ -1,0 +1,231 @@
+// The built-in problems of `thalweg solve`.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+
+#include "problem.hpp"
+#include "thalweg/model/logistic_toy.hpp"
+#include "thalweg/model/phase_retrieval.hpp"
+#include "thalweg/model/scalar_problems.hpp"
+#include "thalweg/model/two_point.hpp"
+#include "thalweg/plan/published.hpp"
+#include "thalweg/session/session.hpp"
+
+namespace thalweg::cli {
+namespace {
+
+using Maker = Problem (*)(const Settings&, const Source&);
+
+Problem with_objective(std::shared_ptr<const Objective> objective, Vector start) {
+  Problem problem;
+  problem.objective = std::move(objective);
+  problem.size = describe(*problem.objective);
+  problem.start = std::move(start);
+  return problem;
+}
+
+Problem make_logistic_toy(const Settings& settings, const Source&) {
+  const auto objective =
+      logistic_toy(make_class_loss(logistic_toy_labels(), 2, settings.loss), settings.loss.ridge);
+  return with_objective(objective, Vector::Zero(objective->dimension()));
+}
+
+// The columns of a numeric table.
+Matrix numbers_of(const Table& table) {
+  if (table.is_numbered())
+    throw DataError("phase retrieval reads CSV", table.source, "give a table of numbers as CSV");
+  Matrix numbers(table.rows(), static_cast<Index>(table.columns.size()));
+  for (Index j = 0; j < numbers.cols(); ++j) {
+    const Column& column = table.columns[static_cast<std::size_t>(j)];
+    if (!column.numeric || column.missing > 0 || column.first_not_finite_row >= 0)
+      throw DataError(fmt::format("column '{}' has cells that are not numbers", column.name),
+                      table.source, "give amplitudes and, last, intensities as finite numbers");
+    for (Index i = 0; i < numbers.rows(); ++i)
+      numbers(i, j) = column.numbers[static_cast<std::size_t>(i)];
+  }
+  return numbers;
+}
+
+Problem make_phase_retrieval(const Settings& settings, const Source& source) {
+  const BuiltInSettings& given = settings.built_in;
+  PhaseRetrievalOptions options;
+  options.samples = given.samples.value_or(options.samples);
+  options.dimension = given.dimension.value_or(options.dimension);
+  options.noise = given.noise;
+  options.complex = given.complex;
+  options.seed = settings.seed;
+  options.start_scale = given.start_scale;
+  if (settings.data.empty()) {
+    PhaseRetrieval made = phase_retrieval(options);
+    return with_objective(std::move(made.objective), std::move(made.start));
+  }
+  const Matrix numbers = numbers_of(parse_source(source, settings.csv));
+  if (numbers.cols() < 2)
+    throw DataError("has one column", settings.data,
+                    "give columns of amplitudes and, last, the intensities");
+  PhaseRetrieval made = phase_retrieval(numbers.leftCols(numbers.cols() - 1),
+                                        numbers.col(numbers.cols() - 1), options);
+  return with_objective(std::move(made.objective), std::move(made.start));
+}
+
+Problem make_two_point(const Settings&, const Source&) {
+  return with_objective(two_point(), two_point_start());
+}
+
+Problem make_power(const Settings& settings, const Source&) {
+  return with_objective(std::make_shared<PowerObjective>(settings.built_in.exponent),
+                        PowerObjective::start());
+}
+
+Problem make_cosh(const Settings&, const Source&) {
+  return with_objective(std::make_shared<CoshObjective>(), CoshObjective::start());
+}
+
+// The groups of the training rows by the text of a column, numbered in sort order of their names.
+std::vector<int> groups_of(const Table& table, const std::string& name, const Part& part,
+                           std::vector<std::string>& names) {
+  const Index place = table.find(name);
+  if (place >= static_cast<Index>(table.columns.size()))
+    throw UsageError("--group needs a column of labels or of text", "give a column of a CSV table");
+  const Column& column = table.columns[static_cast<std::size_t>(place)];
+  const auto label = [&](Index row) {
+    const auto i = static_cast<std::size_t>(row);
+    return column.numeric ? fmt::format("{}", column.numbers[i]) : column.text[i];
+  };
+  std::map<std::string, int> numbers;
+  for (const Index row : part.rows) numbers.emplace(label(row), 0);
+  for (auto& [group, number] : numbers) {
+    number = static_cast<int>(names.size());
+    names.push_back(group);
+  }
+  std::vector<int> groups;
+  for (const Index row : part.rows) groups.push_back(numbers.at(label(row)));
+  return groups;
+}
+
+// kl overflows from the published start, where the worst loss is hundreds of lambda above eta.
+constexpr double kl_lambda = 1;
+
+Problem make_dro(const Settings& settings, const Source& source) {
+  if (settings.data.empty())
+    throw UsageError("dro needs a table", "give --data FILE and --target COL");
+  const BuiltInSettings& given = settings.built_in;
+  const Table table = parse_source(source, settings.csv);
+  Settings chosen = settings;
+  if (!given.group.empty()) chosen.dataset.drop.push_back(given.group);
+  Problem problem;
+  problem.dataset = make_dataset(table, chosen.dataset);
+  problem.notices = problem.dataset->notices;
+  problem.notices.insert(problem.notices.begin(), describe_table(table, source.labels));
+  const Dataset& dataset = *problem.dataset;
+  const Encoding& encoding = dataset.encoding;
+  if (dataset.train.is_sparse())
+    throw UsageError("dro needs a dense table", "give the table as CSV");
+  problem.network.emplace(Network::Options{.inputs = encoding.inputs(),
+                                           .hidden = settings.hidden.value_or(std::vector<Index>{}),
+                                           .outputs = encoding.outputs(),
+                                           .activation = settings.activation,
+                                           .intercept = settings.intercept});
+  std::vector<int> groups;
+  if (!given.group.empty())
+    groups = groups_of(table, given.group, dataset.train, problem.group_names);
+  RobustObjective::Options options = given.robust;
+  const bool kl = options.divergence == Divergence::kl;
+  options.lambda = given.lambda.value_or(kl ? kl_lambda : options.lambda);
+  problem.loss = settings.loss;
+  const auto robust = std::make_shared<RobustObjective>(
+      problem.network->on(dataset.train.inputs), make_loss(encoding, dataset.train, settings.loss),
+      options, std::move(groups));
+  problem.robust = robust;
+  problem.objective = robust;
+  problem.size = describe(*robust);
+  Vector start(robust->dimension());
+  start << problem.network->initial_parameters(settings.seed), 0;
+  // The published start is random; without the preset every run begins where Psi is known.
+  problem.start = given.published ? robust->random_start(settings.seed)
+                                  : robust->with_best_eta(start);
+  return problem;
+}
+
+struct BuiltIn {
+  const char* name;
+  Maker make;
+  bool takes_data;
+};
+
+constexpr BuiltIn built_ins[] = {
+    {"logistic-toy", make_logistic_toy, false},
+    {"phase-retrieval", make_phase_retrieval, true},
+    {"dro", make_dro, true},
+    {"two-point", make_two_point, false},
+    {"power", make_power, false},
+    {"cosh", make_cosh, false},
+};
+
+Problem make_nist(const Settings& settings) {
+  Problem problem;
+  problem.nist = nist::load(settings.problem.substr(5));
+  problem.objective = problem.nist->objective;
+  problem.size = describe(*problem.objective);
+  problem.start = problem.nist->starts[static_cast<std::size_t>(settings.start - 1)];
+  return problem;
+}
+
+}  // namespace
+
+std::vector<std::string> built_in_names() {
+  std::vector<std::string> names;
+  for (const BuiltIn& problem : built_ins) names.emplace_back(problem.name);
+  for (const std::string& name : nist::names()) names.push_back("nist:" + name);
+  return names;
+}
+
+Problem built_in_problem(const Settings& settings, const Source& source) {
+  const std::string& name = settings.problem;
+  const auto found = std::ranges::find(built_ins, name, &BuiltIn::name);
+  const bool known = found != std::end(built_ins);
+  if (!known && !name.starts_with("nist:"))
+    throw UsageError(fmt::format("unknown problem \"{}\"", name),
+                     fmt::format("the problems are {}", fmt::join(built_in_names(), ", ")));
+  if (!settings.data.empty() && !(known && found->takes_data))
+    throw UsageError(fmt::format("{} takes no --data", name), "leave it out");
+  if (name != "logistic-toy" && name != "dro") {
+    if (settings.loss.robust())
+      throw UsageError(fmt::format("--option loss={} is for tables", settings.loss.name()),
+                       "leave it out");
+    require_no_class_options(settings.loss, "leave it out");
+  }
+  return known ? found->make(settings, source) : make_nist(settings);
+}
+
+void apply_preset(Settings& settings, Problem& problem) {
+  if (!settings.built_in.published) return;
+  const std::string method = settings.goal.method.value_or("");
+  const Index samples = problem.objective->sample_count();
+  const auto published = published_settings(settings.problem, method, samples);
+  if (!published) {
+    const auto methods = published_methods(settings.problem);
+    throw UsageError(
+        fmt::format("nothing was published of {} on {}", method.empty() ? "auto" : method,
+                    settings.problem),
+        methods.empty() ? "leave --option preset out"
+                        : fmt::format("give --method {}", fmt::join(methods, ", ")));
+  }
+  for (const auto& [key, value] : published->options)
+    settings.goal.method_options.try_emplace(key, value);
+  if (!settings.goal.max_steps && !settings.goal.budget && !settings.goal.target_loss)
+    settings.goal.max_steps = published->steps;
+  if (!problem.start || !settings.init.empty()) return;
+  Vector gradient(problem.start->size());
+  for (int step = 0; step < published->preparation.steps; ++step) {
+    problem.objective->value_and_gradient(*problem.start, gradient);
+    const double norm = gradient.stableNorm();
+    if (norm > 0)
+      *problem.start -= published->preparation.stepsize *
+                        std::pow(norm, -published->preparation.exponent) * gradient;
+  }
+}
+
+}  // namespace thalweg::cli

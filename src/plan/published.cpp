@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 
+#include "thalweg/plan/samples.hpp"
 #include "work.hpp"
 
 namespace thalweg {
@@ -89,13 +89,6 @@ Options options_of(const Experiment& experiment, const Setting& setting) {
   return options;
 }
 
-double number(const Options& options, const std::string& key, double otherwise) {
-  const std::string given = plan::option(options, key, "");
-  double value = otherwise;
-  std::from_chars(given.data(), given.data() + given.size(), value);
-  return value;
-}
-
 }  // namespace
 
 std::optional<PublishedSettings> published_settings(std::string_view problem,
@@ -112,7 +105,7 @@ std::optional<PublishedSettings> published_settings(std::string_view problem,
   published.steps = experiment->steps;
   if (experiment->samples > 0)
     published.steps = static_cast<std::int64_t>(
-        experiment->samples / samples_per_step(method, published.options, samples));
+        experiment->samples / samples_per_update(std::string(method), published.options, samples));
   return published;
 }
 
@@ -121,23 +114,6 @@ std::vector<std::string> published_methods(std::string_view problem) {
   for (const Setting& setting : settings)
     if (setting.problem == problem) names.emplace_back(setting.method);
   return names;
-}
-
-double samples_per_step(std::string_view method, const std::map<std::string, std::string>& options,
-                        Index samples) {
-  const double all = plan::count(samples);
-  const auto drawn = [&](const char* key, double otherwise) {
-    return std::min(all, number(options, key, otherwise));
-  };
-  const double batch = drawn("batch", 0);
-  if (batch == 0) return all;
-  if (method == "ian-sgd") return batch + drawn("independent-batch", 4);
-  if (method == "clipped-sgd") return batch + drawn("independent-batch", 0);
-  if (method == "spider") {
-    const double period = number(options, "period", 20);
-    return (all + (period - 1) * 2 * batch) / period;
-  }
-  return batch;
 }
 
 }  // namespace thalweg

@@ -144,8 +144,8 @@ Problem make_dro(const Settings& settings, const Source& source) {
   Vector start(robust->dimension());
   start << problem.network->initial_parameters(settings.seed), 0;
   // The published start is random; without the preset every run begins where Psi is known.
-  problem.start = given.published ? robust->random_start(settings.seed)
-                                  : robust->with_best_eta(start);
+  problem.start =
+      given.published ? robust->random_start(settings.seed) : robust->with_best_eta(start);
   return problem;
 }
 
@@ -201,17 +201,17 @@ Problem built_in_problem(const Settings& settings, const Source& source) {
 }
 
 void apply_preset(Settings& settings, Problem& problem) {
+  settings.goal.sampled_problem = !published_methods(settings.problem).empty();
   if (!settings.built_in.published) return;
   const std::string method = settings.goal.method.value_or("");
   const Index samples = problem.objective->sample_count();
   const auto published = published_settings(settings.problem, method, samples);
   if (!published) {
     const auto methods = published_methods(settings.problem);
-    throw UsageError(
-        fmt::format("nothing was published of {} on {}", method.empty() ? "auto" : method,
-                    settings.problem),
-        methods.empty() ? "leave --option preset out"
-                        : fmt::format("give --method {}", fmt::join(methods, ", ")));
+    throw UsageError(fmt::format("nothing was published of {} on {}",
+                                 method.empty() ? "auto" : method, settings.problem),
+                     methods.empty() ? "leave --option preset out"
+                                     : fmt::format("give --method {}", fmt::join(methods, ", ")));
   }
   for (const auto& [key, value] : published->options)
     settings.goal.method_options.try_emplace(key, value);

@@ -69,7 +69,7 @@ Settings read_compared(const Words& words) {
 /// The model that a table gets is that of train, and linear where a compared method works on
 /// nothing else.
 Settings with_model_for(Settings settings, const std::vector<std::string>& methods) {
-  settings.goal = Goal{.method = std::nullopt, .method_options = settings.goal.method_options};
+  settings.goal.target_loss.reset();  // here it is no goal of training
   for (const std::string& name : methods)
     if (find_method(name).needs_margins) settings.goal.method = name;
   return settings;
@@ -125,6 +125,7 @@ CompareOptions compare_options(const Settings& settings, const Asked& asked,
   options.target = settings.goal.target_loss;
   options.preset = [&settings, samples = problem.objective->sample_count()](
                        const std::string& method) { return preset_of(settings, method, samples); };
+  options.sampled_problem = !published_methods(settings.problem).empty();
   options.subject = subject_of(settings, problem);
   options.memory_limit = memory_limit_of(settings);
   options.stop_token = &watch_interrupts();

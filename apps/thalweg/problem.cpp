@@ -22,21 +22,6 @@ std::string hash_of(const std::string& bytes) {
   return fmt::format("fnv1a64:{:016x}:{}", hash, bytes.size());
 }
 
-std::string describe_table(const Table& table, const std::string& labels) {
-  if (table.is_packed())
-    return fmt::format(
-        "{}: {} samples of {} numbers, {}{}", table.source, table.rows(),
-        table.sample_shape.empty() ? "1" : fmt::format("{}", fmt::join(table.sample_shape, " x ")),
-        table.format, labels.empty() ? "" : ", labels from " + labels);
-  if (table.is_sparse())
-    return fmt::format("{}: {} rows, {} columns, {} numbers, LIBSVM text", table.source,
-                       table.rows(), table.column_count(), table.sparse.nonZeros());
-  const std::string delimiter = table.delimiter == '\t' ? "tab" : std::string(1, table.delimiter);
-  return fmt::format(
-      "{}: {} rows, {} columns, {}, delimiter {}", table.source, table.rows(), table.columns.size(),
-      table.header_found ? "header found" : "no header: the columns are x0, x1, ...", delimiter);
-}
-
 ProblemSize network_size(const CompositeObjective& objective, const Dataset& dataset,
                          const Network& network) {
   ProblemSize size = describe(objective);
@@ -45,23 +30,6 @@ ProblemSize network_size(const CompositeObjective& objective, const Dataset& dat
   size.hidden = network.options().hidden;
   size.gradient_flops = 3 * objective.model().forward_flops();
   return size;
-}
-
-std::shared_ptr<const OutputLoss> make_class_loss(const std::vector<int>& labels, int classes,
-                                                  const LossOptions& options) {
-  using Kind = LossOptions::Kind;
-  if (options.robust())
-    throw UsageError(fmt::format("--option loss={} is for regressions", options.name()),
-                     "say --task regression where the target is a number; classes take logistic, "
-                     "exponential, polynomial or squared-hinge");
-  if (options.kind == Kind::logistic) return std::make_shared<CrossEntropyLoss>(labels, classes);
-  if (classes != 2)
-    throw UsageError(fmt::format("this loss is for two classes, and there are {}", classes),
-                     "leave --option loss out: several classes have the logistic loss");
-  if (options.kind == Kind::exponential) return std::make_shared<ExponentialLoss>(labels);
-  if (options.kind == Kind::polynomial)
-    return std::make_shared<PolynomialLoss>(labels, options.degree);
-  return std::make_shared<SquaredHingeLoss>(labels);
 }
 
 // c of 95 % efficiency for normal residuals with a standard deviation of 1.
@@ -79,21 +47,6 @@ std::shared_ptr<const OutputLoss> make_regression_loss(const Matrix& targets,
   if (options.kind == Kind::huber) return std::make_shared<HuberLoss>(targets, scale);
   if (options.kind == Kind::cauchy) return std::make_shared<CauchyLoss>(targets, scale);
   return std::make_shared<TukeyLoss>(targets, scale);
-}
-
-std::shared_ptr<const OutputLoss> make_loss(const Encoding& encoding, const Part& part,
-                                            const LossOptions& options) {
-  if (encoding.task != Task::classification) return make_regression_loss(part.targets, options);
-  return make_class_loss(part.labels, static_cast<int>(encoding.classes.size()), options);
-}
-
-// Of a regression, of a network of classes, and of a built-in problem, each with its remedy.
-void require_no_class_options(const LossOptions& options, const std::string& remedy) {
-  if (options.kind != LossOptions::Kind::logistic && !options.robust())
-    throw UsageError(
-        fmt::format("--option loss={} is for linear models of classes", options.name()), remedy);
-  if (options.ridge > 0)
-    throw UsageError("--option regularization is for linear models of classes", remedy);
 }
 
 // The scale of a robust loss that was given none.
@@ -148,6 +101,52 @@ std::vector<Index> hidden_for(const Settings& settings, const Dataset& dataset,
 }
 
 }  // namespace
+
+std::string describe_table(const Table& table, const std::string& labels) {
+  if (table.is_packed())
+    return fmt::format(
+        "{}: {} samples of {} numbers, {}{}", table.source, table.rows(),
+        table.sample_shape.empty() ? "1" : fmt::format("{}", fmt::join(table.sample_shape, " x ")),
+        table.format, labels.empty() ? "" : ", labels from " + labels);
+  if (table.is_sparse())
+    return fmt::format("{}: {} rows, {} columns, {} numbers, LIBSVM text", table.source,
+                       table.rows(), table.column_count(), table.sparse.nonZeros());
+  const std::string delimiter = table.delimiter == '\t' ? "tab" : std::string(1, table.delimiter);
+  return fmt::format(
+      "{}: {} rows, {} columns, {}, delimiter {}", table.source, table.rows(), table.columns.size(),
+      table.header_found ? "header found" : "no header: the columns are x0, x1, ...", delimiter);
+}
+
+std::shared_ptr<const OutputLoss> make_class_loss(const std::vector<int>& labels, int classes,
+                                                  const LossOptions& options) {
+  using Kind = LossOptions::Kind;
+  if (options.robust())
+    throw UsageError(fmt::format("--option loss={} is for regressions", options.name()),
+                     "say --task regression where the target is a number; classes take logistic, "
+                     "exponential, polynomial or squared-hinge");
+  if (options.kind == Kind::logistic) return std::make_shared<CrossEntropyLoss>(labels, classes);
+  if (classes != 2)
+    throw UsageError(fmt::format("this loss is for two classes, and there are {}", classes),
+                     "leave --option loss out: several classes have the logistic loss");
+  if (options.kind == Kind::exponential) return std::make_shared<ExponentialLoss>(labels);
+  if (options.kind == Kind::polynomial)
+    return std::make_shared<PolynomialLoss>(labels, options.degree);
+  return std::make_shared<SquaredHingeLoss>(labels);
+}
+
+std::shared_ptr<const OutputLoss> make_loss(const Encoding& encoding, const Part& part,
+                                            const LossOptions& options) {
+  if (encoding.task != Task::classification) return make_regression_loss(part.targets, options);
+  return make_class_loss(part.labels, static_cast<int>(encoding.classes.size()), options);
+}
+
+void require_no_class_options(const LossOptions& options, const std::string& remedy) {
+  if (options.kind != LossOptions::Kind::logistic && !options.robust())
+    throw UsageError(
+        fmt::format("--option loss={} is for linear models of classes", options.name()), remedy);
+  if (options.ridge > 0)
+    throw UsageError("--option regularization is for linear models of classes", remedy);
+}
 
 Source read_source(const std::string& path, const std::string& labels) {
   Source source{.path = path,

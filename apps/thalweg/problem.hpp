@@ -59,7 +59,7 @@ struct Problem {
   std::vector<Index> file_rows;  ///< of the training rows of a table, for messages
   std::optional<Network> network;
   std::optional<nist::Problem> nist;
-  std::optional<Vector> start;  ///< of a built-in problem
+  std::optional<Vector> start;                    ///< of a built-in problem
   std::shared_ptr<const RobustObjective> robust;  ///< of dro: the objective
   std::vector<std::string> group_names;           ///< of dro: by the numbers of its groups
 };

@@ -163,6 +163,12 @@ void add_metrics(report::OutcomeSection& section, const Problem& problem, const 
   section.test = metrics_on(problem, problem.dataset->test, parameters);
 }
 
+double median(Vector numbers) {
+  std::sort(numbers.begin(), numbers.end());
+  const Index middle = numbers.size() / 2;
+  return numbers.size() % 2 == 1 ? numbers[middle] : (numbers[middle - 1] + numbers[middle]) / 2;
+}
+
 std::optional<report::RobustSection> robust_section(const Problem& problem, const Vector& x) {
   if (!problem.robust) return std::nullopt;
   const RobustObjective& robust = *problem.robust;

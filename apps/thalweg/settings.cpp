@@ -207,7 +207,8 @@ void take_robust(WordReader& words, std::map<std::string, std::string>& options,
     words.complain(fmt::format("--divergence must be one of {}, got \"{}\"",
                                fmt::join(divergences, ", "), name));
   built_in.group = words.text("group");
-  if (options.contains("lambda")) built_in.lambda = take_number(words, options, "lambda", 1, 0, true);
+  if (options.contains("lambda"))
+    built_in.lambda = take_number(words, options, "lambda", 1, 0, true);
   RobustObjective::Options& robust = built_in.robust;
   robust.fraction = take_number(words, options, "fraction", robust.fraction, 0, true);
   if (robust.fraction > 1)
@@ -234,9 +235,9 @@ BuiltInSettings read_built_in(WordReader& words, const std::string& problem,
   if (problem == "dro") take_robust(words, options, built_in);
   const std::string preset = take(options, "preset");
   if (!preset.empty() && (preset != "published" || problem.empty()))
-    words.complain(problem.empty() ? "--option preset is for built-in problems"
-                                   : fmt::format("--option preset must be published, got \"{}\"",
-                                                 preset));
+    words.complain(problem.empty()
+                       ? "--option preset is for built-in problems"
+                       : fmt::format("--option preset must be published, got \"{}\"", preset));
   built_in.published = preset == "published";
   return built_in;
 }

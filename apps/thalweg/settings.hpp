@@ -28,7 +28,7 @@ struct LossOptions {
   double degree = 2;            ///< of the polynomial tail
   std::optional<double> scale;  ///< c of a robust loss, in the units of the targets as the loss
                                 ///< sees them; absent: from the targets
-  double ridge = 0;  ///< lambda of lambda/2 |x|^2
+  double ridge = 0;             ///< lambda of lambda/2 |x|^2
   bool ridge_given = false;
 };
 
@@ -57,8 +57,8 @@ struct Settings {
   Activation activation = Activation::tanh;
   std::string problem;  ///< name of a built-in one; empty: the table is the problem
   BuiltInSettings built_in;
-  int start = 1;        ///< of the published starts
-  std::string init;     ///< file of start parameters; empty: seeded
+  int start = 1;     ///< of the published starts
+  std::string init;  ///< file of start parameters; empty: seeded
 
   // The goal.
   Goal goal;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "large_steps.hpp"
+#include "sampled_steps.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/method/adapted_flow.hpp"
 #include "work.hpp"
@@ -308,6 +309,7 @@ Plan make_plan(const ProblemSize& size, const Preflight& preflight, const Goal& 
   choose_steps(size, goal, plan);
   choose_flow_time(size, preflight, goal, plan);
   choose_large_step_options(size, preflight, goal, rule, plan);
+  choose_sampled_options(size, preflight, goal, plan);
   return plan;
 }
 

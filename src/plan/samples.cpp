@@ -1,6 +1,7 @@
 #include "thalweg/plan/samples.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <string>
 
@@ -17,21 +18,28 @@ struct Draws {
   std::int64_t period = 0;   ///< every so many updates, from the first on, one draws all; 0: none
 };
 
-std::int64_t integer(const Options& used, const std::string& key) {
-  const std::string text = option(used, key, "0");
-  return std::stoll(text);  // used_options wrote it
+// An option as given, or its default; 0 where the method has none. What is no number is refused by
+// the method, with the right words.
+std::int64_t integer(const MethodInfo& info, const Options& options, const std::string& key) {
+  const auto known = std::ranges::find(info.options, key, &OptionInfo::key);
+  if (known == info.options.end()) return 0;
+  const std::string text = option(options, key, known->default_value);
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
 }
 
 Draws draws(const std::string& method, const Options& options, Index samples) {
-  const MethodInfo& info = find_method(method);
-  const Options used = info.used_options(options);
+  const auto info = std::ranges::find(methods(), method, &MethodInfo::name);
+  if (info == methods().end() || !info->sampled) return {};
   const auto drawn = [&](const char* key) {
-    return std::min<std::int64_t>(integer(used, key), samples);
+    return std::min<std::int64_t>(integer(*info, options, key), samples);
   };
-  if (!info.sampled || drawn("batch") == 0) return {};
+  if (drawn("batch") <= 0) return {};
   // The same batch at two points.
-  if (method == "spider") return {2 * drawn("batch"), integer(used, "period")};
-  return {drawn("batch") + drawn("independent-batch")};
+  if (method == "spider")
+    return {2 * drawn("batch"), std::max<std::int64_t>(1, integer(*info, options, "period"))};
+  return {drawn("batch") + std::max<std::int64_t>(0, drawn("independent-batch"))};
 }
 
 // Samples of the first `updates` updates.
@@ -43,17 +51,14 @@ std::int64_t drawn_by(const Draws& draws, std::int64_t updates, Index samples) {
 
 // Work of one pass over the data, in flops of large matrix products.
 double work_per_pass(const PlannedRuns& runs, const ProblemSize& size) {
-  const double step = weighted_work(step_cost(runs.method, runs.options, size));
-  if (needs_composite(runs.method)) return step;
-  const StepCost pass = step_cost("adam", {}, size);
-  const double gradient = weighted_work(pass);
-  const double per_update = samples_per_update(runs.method, runs.options, size.samples);
-  const double updates = count(size.samples) / per_update;
-  if (updates <= 1) return gradient;
-  // Drawn once and measured once; each update has a cost of its own beside its samples.
-  constexpr double seconds_per_update = 1e-5, flops_per_parameter = 40;
-  return 2 * gradient + updates * (seconds_per_update * sustained_speed +
-                                   flops_per_parameter * count(size.parameters));
+  if (needs_composite(runs.method)) return weighted_work(step_cost(runs.method, runs.options, size));
+  const double updates =
+      count(size.samples) / samples_per_update(runs.method, runs.options, size.samples);
+  // Whatever a step takes of them, a pass is one gradient.
+  if (updates <= 1) return weighted_work(step_cost("adam", {{"batch", "0"}}, size));
+  constexpr double seconds_per_update = 1e-5;  // beside its samples
+  return updates * (weighted_work(step_cost(runs.method, runs.options, size)) +
+                    seconds_per_update * sustained_speed);
 }
 
 }  // namespace

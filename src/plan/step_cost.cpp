@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "thalweg/core/error.hpp"
+#include "thalweg/plan/samples.hpp"
 #include "work.hpp"
 
 namespace thalweg {
@@ -165,17 +166,20 @@ FirstOrderShape first_order_shape(std::string_view method) {
   if (method == "lbfgs") return {1.1, 0.1, 6 * memory_pairs + 12};  // most line searches take one
   if (method == "gd") return {1, 1, 9};                             // one backtracking trial
   if (method == "newton") return {9, 1, 10};                        // some ten products per step
-  if (method == "sgd") return {2, 0, 6};                            // an epoch and its measurement
   if (is_large_step(method)) return {1.1, 0, 9};
   return {1, 0, 14};  // adam and others
 }
 
-StepCost first_order_cost(const std::string& method, const ProblemSize& size) {
+StepCost first_order_cost(const std::string& method, const Options& options,
+                          const ProblemSize& size) {
   const Parts part(size);
   const FirstOrderShape shape = first_order_shape(method);
   StepCost cost;
-  cost.flops = shape.gradients * part.gradient + shape.values * part.forward +
-               2 * shape.vectors * part.parameters;
+  // On batches: their share of a pass, and the same again for the measurement once per epoch.
+  const double share = samples_per_update(method, options, size.samples) / count(size.samples);
+  const double passes = share < 1 ? 2 * share : shape.gradients;
+  cost.flops =
+      passes * part.gradient + shape.values * part.forward + 2 * shape.vectors * part.parameters;
   cost.bytes = part.data_bytes() + part.linearization_bytes() +
                shape.vectors * sizeof(double) * part.parameters;
   return cost;
@@ -229,7 +233,7 @@ StepCost step_cost(const std::string& method, const std::map<std::string, std::s
                    const ProblemSize& size) {
   if (method == "adapted-flow") return plan::adapted_flow_cost(options, size);
   if (plan::needs_composite(method)) return plan::gauss_newton_cost(options, size);
-  return plan::first_order_cost(method, size);
+  return plan::first_order_cost(method, options, size);
 }
 
 void refuse_too_large(const std::string& method, const StepCost& cost, double limit,

@@ -256,6 +256,47 @@ void fields(Archive& a, CriticalStep& c) {
 }
 
 template <class Archive>
+void fields(Archive& a, CurvatureGrowth& c) {
+  a("L0", c.law.l0);
+  a("L1", c.law.l1);
+  a("alpha", c.law.alpha);
+  a("samples", c.samples);
+  a("spread", c.spread);
+  a("smallest_gradient", c.smallest_gradient);
+  a("largest_gradient", c.largest_gradient);
+  a("evaluations", c.evaluations);
+}
+
+template <class Archive>
+void fields(Archive& a, GradientNoise& n) {
+  a("tau1", n.law.tau1);
+  a("tau2", n.law.tau2);
+  a("batch", n.batch);
+  a("probes", n.probes);
+  a("spread", n.spread);
+  a("tail_ratio", n.tail_ratio);
+}
+
+template <class Archive>
+void fields(Archive& a, NormalizationBias& b) {
+  a("significant", b.significant);
+  a("same_batch", b.same_batch);
+  a("same_batch_error", b.same_batch_error);
+  a("independent", b.independent);
+  a("independent_error", b.independent_error);
+  a("statistic", b.statistic);
+  a("threshold", b.threshold);
+  a("gradient_norm", b.gradient_norm);
+  a("gradient_to_noise", b.gradient_to_noise);
+  a("false_alarm", b.false_alarm);
+  a("points", b.points);
+  a("draws", b.draws);
+  a("batch", b.batch);
+  a("independent_batch", b.independent_batch);
+  a("searched", b.searched);
+}
+
+template <class Archive>
 void fields(Archive& a, MemoryReport& m) {
   a("bytes", m.bytes);
   a("limit", m.limit);
@@ -268,11 +309,21 @@ void fields(Archive& a, GradientCheck& g) {
 }
 
 template <class Archive>
+void fields(Archive& a, GradientDominance& d) {
+  a("rho", d.rho);
+  a("two_mu", d.two_mu);
+}
+
+template <class Archive>
 void fields(Archive& a, Preflight& p) {
   a("rank", p.rank);
   a("separability", p.separability);
   a("critical_step", p.critical_step);
   a("safe_stepsize", p.safe_stepsize);
+  a("curvature", p.curvature);
+  a("noise", p.noise);
+  a("normalization_bias", p.normalization_bias);
+  a("dominance", p.dominance);
   a("memory", p.memory);
   a("gradient_check", p.gradient_check);
   a("initial_loss", p.initial_loss);
@@ -325,6 +376,10 @@ void fields(Archive& a, Forecast& f) {
   a("claims_global_minimum", f.claims_global_minimum);
   a("claims_rate", f.claims_rate);
   a("log_loss_bound", f.log_loss_bound);
+  a("regime", f.regime);
+  a("exponent", f.exponent);
+  a("step_floor", f.step_floor);
+  a("samples", f.samples);
   a("transition_bound", f.transition_bound);
   a("claims_separates", f.claims_separates);
   a("assumptions", f.assumptions);
@@ -374,6 +429,19 @@ void fields(Archive& a, PhasesSection& p) {
   a("transition_step", p.transition_step);
   a("last_increase_step", p.last_increase_step);
   a("stable_since", p.stable_since);
+}
+
+template <class Archive>
+void fields(Archive& a, RobustSection& r) {
+  a("divergence", r.divergence);
+  a("lambda", r.lambda);
+  a("psi", r.psi);
+  a("eta", r.eta);
+  a("groups", r.groups);
+  a("worst_group", r.worst_group);
+  a("worst_group_rows", r.worst_group_rows);
+  a("worst_group_error", r.worst_group_error);
+  a("median_group_error", r.median_group_error);
 }
 
 template <class Archive>
@@ -481,6 +549,7 @@ void fields(Archive& a, Record& r) {
   a("forecast", r.forecast);
   a("outcome", r.outcome);
   a("phases", r.phases);
+  a("robust", r.robust);
   a.unless_empty("certificates", r.certificates);
   a("solution", r.solution);
   a("comparison", r.comparison);

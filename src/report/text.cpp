@@ -82,6 +82,35 @@ std::string describe_separability(const SeparabilityReport& report) {
   return text;
 }
 
+std::string describe_curvature(const CurvatureGrowth& growth) {
+  const std::string law = growth.law.l1 > 0
+                              ? fmt::format("L0 {}, L1 {}, alpha {}", number(growth.law.l0),
+                                            number(growth.law.l1), number(growth.law.alpha))
+                              : fmt::format("L0 {}, not seen to grow", number(growth.law.l0));
+  return fmt::format("  curvature   {} ({}, gradient norms {} to {}, spread {})\n", law,
+                     plural(growth.samples, "point", "points"), number(growth.smallest_gradient),
+                     number(growth.largest_gradient), number(growth.spread));
+}
+
+std::string describe_noise(const GradientNoise& noise) {
+  std::string text =
+      fmt::format("  noise       tau1 {}, tau2 {} of a sample ({} of batches of {}, spread {})",
+                  number(noise.law.tau1), number(noise.law.tau2),
+                  plural(noise.probes, "point", "points"), noise.batch, number(noise.spread));
+  if (noise.tail_ratio)
+    text += fmt::format(", largest gradient {} times the median", number(*noise.tail_ratio));
+  return text + "\n";
+}
+
+std::string describe_bias(const NormalizationBias& bias) {
+  return fmt::format(
+      "  bias        of steps divided by the norm of their own batch of {}: {}, alignment {} +- {} "
+      "({} +- {} by another batch), gradient {} of the noise\n",
+      bias.batch, bias.significant ? "significant" : "not significant", number(bias.same_batch),
+      number(bias.same_batch_error), number(bias.independent), number(bias.independent_error),
+      number(bias.gradient_to_noise));
+}
+
 std::string describe_preflight(const Preflight& preflight) {
   std::string text =
       fmt::format("preflight: loss {} and gradient norm {} at the start\n",
@@ -92,6 +121,9 @@ std::string describe_preflight(const Preflight& preflight) {
     text +=
         fmt::format("  critical    stepsize {}: beyond it gradient descent leaves the minimum\n",
                     number(preflight.critical_step->stepsize));
+  if (preflight.curvature) text += describe_curvature(*preflight.curvature);
+  if (preflight.noise) text += describe_noise(*preflight.noise);
+  if (preflight.normalization_bias) text += describe_bias(*preflight.normalization_bias);
   if (preflight.memory.limit > 0)
     text += fmt::format("  memory      {} of {} allowed\n", size(preflight.memory.bytes),
                         size(preflight.memory.limit));
@@ -123,6 +155,14 @@ std::string number_of_log(double log) {
   return log > smallest ? number(std::exp(log)) : fmt::format("e^{:.4g}", log);
 }
 
+std::string describe_regime(const Forecast& forecast) {
+  std::string text = *forecast.regime;
+  if (forecast.exponent) text += fmt::format(": falls like steps^{:.4g}", *forecast.exponent);
+  if (forecast.step_floor)
+    text += fmt::format(", down to {} above the minimum", number(*forecast.step_floor));
+  return text;
+}
+
 std::string describe_forecast(const Forecast& forecast) {
   std::vector<std::string> parts;
   if (const std::string steps = amount(forecast); !steps.empty()) parts.push_back(steps);
@@ -139,6 +179,11 @@ std::string describe_forecast(const Forecast& forecast) {
                         number_of_log(*forecast.log_loss_bound));
   if (forecast.transition_bound)
     text += fmt::format("; stable by step {}", count(*forecast.transition_bound));
+  if (forecast.regime) text += "\n  regime      " + describe_regime(forecast);
+  if (forecast.samples)
+    text += fmt::format("\n  samples     {} to a first-order point on average, if the measured "
+                        "laws hold",
+                        count(*forecast.samples));
   return text + "\n" + describe_assumptions(forecast.assumptions);
 }
 
@@ -196,6 +241,16 @@ std::string describe_phases(const PhasesSection& phases) {
   return text;
 }
 
+std::string describe_robust(const RobustSection& robust) {
+  std::string text = fmt::format("robust: {}, lambda {:g}\n  psi         {:.6g} at eta {:.4g}\n",
+                                 robust.divergence, robust.lambda, robust.psi, robust.eta);
+  if (robust.worst_group)
+    text += fmt::format("  groups      {}: worst {} with error {:.4g} on {} rows, median {:.4g}\n",
+                        robust.groups, *robust.worst_group, *robust.worst_group_error,
+                        robust.worst_group_rows, *robust.median_group_error);
+  return text;
+}
+
 std::string describe_solution(const SolutionSection& solution) {
   std::string text = "solution:";
   if (solution.digits) text += fmt::format(" {:.1f} correct digits", *solution.digits);
@@ -239,6 +294,8 @@ std::string describe_certificates(const std::vector<Certificate>& certificates) 
                         width, number(c.measured), number(c.bound));
     if (c.sigma_min_path)
       text += fmt::format(", smallest sigma on the path {}", number(*c.sigma_min_path));
+    if (c.confidence && *c.confidence < 1)
+      text += fmt::format(", wrong at most once in {:.0f}", 1 / (1 - *c.confidence));
     text += "\n";
   }
   return text;
@@ -258,6 +315,7 @@ std::string text_after_run(const Record& record) {
   if (!record.outcome) return {};
   std::string text = "\n" + describe_outcome(*record.outcome, record.forecast);
   if (record.phases) text += describe_phases(*record.phases);
+  if (record.robust) text += describe_robust(*record.robust);
   if (record.solution) text += describe_solution(*record.solution);
   text += record.certificates.empty() ? no_certificates(*record.outcome)
                                       : describe_certificates(record.certificates);

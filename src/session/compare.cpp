@@ -93,7 +93,7 @@ struct Contender {
   const MethodInfo* info = nullptr;
   Options given;
   std::optional<MethodPreset> preset;
-  bool rises = false;  // its loss may, and come down again
+  const Preflight* preflight = nullptr;  // of its kind of methods
   report::ComparedMethod result;
   std::vector<std::vector<Reached>> descents;  // of each run
 };
@@ -239,13 +239,19 @@ class Comparison {
         options_.subject.value_or(Subject{.size = describe(*instance.objective)});
     section_.sample_count = instance.objective->sample_count();
     for (const std::string& name : options_.methods) enter(name, instance, subject.size);
+    for (Contender& contender : contenders_) measure_for(contender, instance, subject);
+    // Batches first, from which the samples follow, from which the steps do.
+    for (Contender& contender : contenders_) plan(contender, subject.size, std::nullopt);
     choose_samples(subject.size);
-    std::map<std::string, Preflight> measured;  // of the kinds of methods
-    for (Contender& contender : contenders_) plan(contender, instance, subject, measured);
+    for (Contender& contender : contenders_) {
+      plan(contender, subject.size, steps_for(contender, contender.result.options));
+      require_a_step(contender);
+      contender.result.tuning = untuned(contender);
+    }
     runs_ = static_cast<std::int64_t>(contenders_.size() * options_.seeds.size());
-    for (const Contender& contender : contenders_) runs_ += contender.result.tuning.trials;
+    for (const Contender& contender : contenders_) runs_ += trials_for(contender);
     for (Contender& contender : contenders_)
-      if (contender.result.tuning.trials > 0 && !section_.interrupted) tune(contender, instance);
+      if (!section_.interrupted) tune(contender, instance);
   }
 
   // Refuses, with its name, a method that cannot work here.
@@ -272,20 +278,63 @@ class Comparison {
     refusing(name, [&] { method->init(*instance.objective, instance.start, context); });
   }
 
-  // Runs on the tuning seed that the method gets, and otherwise why there are none.
-  std::int64_t trials_for(const Contender& contender, std::string& because) const {
-    const Options own = without_budget_rule(contender.given);
-    if (contender.preset)
-      because = "settings as published";
-    else if (own.contains("stepsize") || own.contains("eta"))
-      because = "stepsize given";
-    else if (!stepsize_option(contender.info->name, own))
-      because = "no stepsize to set";
-    else if (options_.tuning_trials == 0)
-      because = "switched off";
-    else
-      return options_.tuning_trials;
-    return 0;
+  // What methods of a kind share is measured once.
+  void measure_for(Contender& contender, const Instance& instance, const Subject& subject) {
+    const std::string& name = contender.info->name;
+    const std::string kind = is_large_step(name)       ? "large steps"
+                             : contender.info->sampled ? "batches"
+                                                       : "all samples";
+    if (!measured_.contains(kind)) {
+      constexpr std::int64_t usual_passes = 30;  // for work in proportion
+      Goal goal = goal_of(contender);
+      goal.max_steps =
+          options_.samples ? *options_.samples / subject.size.samples : usual_passes;
+      measured_[kind] = measure(*instance.objective, instance.start, subject, goal, limit_,
+                                options_.tuning_seed);
+    }
+    contender.preflight = &measured_.at(kind);
+  }
+
+  Goal goal_of(const Contender& contender) const {
+    Goal goal;
+    goal.method = contender.info->name;
+    goal.method_options = contender.given;
+    goal.sampled_problem = options_.sampled_problem;
+    return goal;
+  }
+
+  void plan(Contender& contender, const ProblemSize& size, std::optional<std::int64_t> steps) {
+    Goal goal = goal_of(contender);
+    goal.max_steps = steps;
+    refusing(contender.info->name, [&] {
+      contender.result.options =
+          contender.info->used_options(make_plan(size, *contender.preflight, goal).options);
+    });
+  }
+
+  // Why the stepsize of a method is not searched for; empty: it is.
+  std::string against_tuning(const Contender& contender) const {
+    if (contender.preset) return "settings as published";
+    if (contender.given.contains("stepsize") || contender.given.contains("eta"))
+      return "stepsize given";
+    if (!stepsize_option(contender.info->name, contender.result.options))
+      return "no stepsize to set";
+    return options_.tuning_trials == 0 ? "search switched off" : "";
+  }
+
+  std::int64_t trials_for(const Contender& contender) const {
+    return against_tuning(contender).empty() ? options_.tuning_trials : 0;
+  }
+
+  report::TuningSection untuned(const Contender& contender) const {
+    report::TuningSection tuning;
+    tuning.because = against_tuning(contender);
+    const Options& options = contender.result.options;
+    const auto option = stepsize_option(contender.info->name, options);
+    if (!option) return tuning;
+    tuning.option = *option;
+    tuning.planned = tuning.chosen = std::stod(options.at(*option));
+    return tuning;
   }
 
   void choose_samples(const ProblemSize& size) {
@@ -294,88 +343,58 @@ class Comparison {
                          static_cast<double>(samples) / static_cast<double>(size.samples),
                          size.samples);
     };
-    std::string because = "asked for: ";
+    std::string because;
     std::int64_t& samples = section_.samples;
-    samples = options_.samples.value_or(samples_of_presets(size));
     if (options_.samples) {
-      because += passes(samples);
-    } else if (samples > 0) {
+      samples = *options_.samples;
+      because = fmt::format("asked for: {}", passes(samples));
+    } else if (samples = samples_of_presets(); samples > 0) {
       because = "enough for the published steps";
     } else {
       std::vector<PlannedRuns> runs;
-      for (const Contender& contender : contenders_) {
-        std::string unused;
-        runs.push_back({contender.info->name, without_budget_rule(contender.given),
-                        static_cast<std::int64_t>(options_.seeds.size()) +
-                            trials_for(contender, unused)});
-      }
+      for (const Contender& contender : contenders_)
+        runs.push_back(
+            {contender.info->name, contender.result.options,
+             static_cast<std::int64_t>(options_.seeds.size()) + trials_for(contender)});
       samples = default_sample_budget(runs, size);
       because = passes(samples);
     }
     section_.decisions.push_back({"samples", fmt::format("{}", samples), because, {}});
   }
 
-  std::int64_t samples_of_presets(const ProblemSize& size) const {
+  std::int64_t samples_of_presets() const {
     double most = 0;
     for (const Contender& contender : contenders_) {
       if (!contender.preset || !contender.preset->steps) continue;
-      const double each = samples_per_update(
-          contender.info->name, without_budget_rule(contender.given), size.samples);
+      const double each = samples_per_update(contender.info->name, contender.result.options,
+                                             section_.sample_count);
       most = std::max(most, std::ceil(each * static_cast<double>(*contender.preset->steps)));
     }
     return static_cast<std::int64_t>(most);
   }
 
-  std::int64_t steps_for(const Contender& contender, const Options& options, Index samples) const {
-    const std::int64_t within =
-        updates_within(contender.info->name, options, samples, section_.samples);
+  std::int64_t steps_for(const Contender& contender, const Options& options) const {
+    const std::int64_t within = updates_within(contender.info->name, options,
+                                               section_.sample_count, section_.samples);
     if (!contender.preset) return within;
     return std::min(within, contender.preset->steps.value_or(within));
   }
 
-  void plan(Contender& contender, const Instance& instance, const Subject& subject,
-            std::map<std::string, Preflight>& measured) {
-    const std::string& name = contender.info->name;
-    Goal goal;
-    goal.method = name;
-    goal.method_options = contender.given;
-    goal.max_steps =
-        steps_for(contender, without_budget_rule(contender.given), subject.size.samples);
-    if (*goal.max_steps < 1)
-      throw UsageError(fmt::format("{} samples are too few for one step of {}", section_.samples,
-                                   name),
-                       fmt::format("allow at least {}", least_samples(contender)));
-    const std::string kind = is_large_step(name) ? "large steps"
-                             : contender.info->sampled ? "batches"
-                                                       : "all samples";
-    if (!measured.contains(kind))
-      measured.emplace(kind, measure(*instance.objective, instance.start, subject, goal, limit_,
-                                     options_.tuning_seed));
-    const Preflight& preflight = measured.at(kind);
-    report::ComparedMethod& result = contender.result;
-    refusing(name, [&] {
-      result.options = contender.info->used_options(
-          make_plan(subject.size, preflight, goal).options);
-    });
-    contender.rises = may_rise(preflight, name);
-    result.tuning.trials = trials_for(contender, result.tuning.because);
-    if (const auto option = stepsize_option(name, result.options)) {
-      result.tuning.option = *option;
-      result.tuning.planned = std::stod(result.options.at(*option));
-      result.tuning.chosen = result.tuning.planned;
-    } else {
-      result.tuning.trials = 0;
-    }
+  void require_a_step(const Contender& contender) const {
+    if (steps_for(contender, contender.result.options) > 0) return;
+    throw UsageError(fmt::format("{} samples are too few for one step of {}", section_.samples,
+                                 contender.info->name),
+                     fmt::format("allow at least {}", least_samples(contender)));
   }
 
   // Enough for one step: of batches, all samples, or all of them after those of the start.
   std::int64_t least_samples(const Contender& contender) const {
-    const Options own = without_budget_rule(contender.given);
     const std::string& name = contender.info->name;
+    const Options& options = contender.result.options;
     const Index all = section_.sample_count;
-    const auto batch = static_cast<std::int64_t>(std::ceil(samples_per_update(name, own, all)));
-    for (const std::int64_t samples : {batch, all})
-      if (updates_within(name, own, all, samples) > 0) return samples;
+    const auto batch = static_cast<std::int64_t>(std::ceil(samples_per_update(name, options, all)));
+    for (const std::int64_t samples : {batch, static_cast<std::int64_t>(all)})
+      if (updates_within(name, options, all, samples) > 0) return samples;
     return 2 * all;
   }
 
@@ -383,12 +402,10 @@ class Comparison {
 
   void tune(Contender& contender, const Instance& instance) {
     report::TuningSection& tuning = contender.result.tuning;
-    const double planned = *tuning.planned;
+    const double planned = tuning.planned.value_or(0);
     std::optional<double> least;
     Options best = contender.result.options;
-    const std::int64_t trials = tuning.trials;
-    tuning.trials = 0;
-    for (const double factor : tuning_factors(trials, options_.tuning_seed)) {
+    for (const double factor : tuning_factors(trials_for(contender), options_.tuning_seed)) {
       Options options = contender.result.options;
       options[tuning.option] = fmt::format("{}", factor * planned);
       const Ran ran = run_once(contender, options, instance, options_.tuning_seed, true);
@@ -427,8 +444,8 @@ class Comparison {
     RunOptions how;
     std::vector<StopWhen> criteria = {
         zero_gradient(), sample_limit(section_.samples),
-        max_steps(steps_for(contender, options, instance.objective->sample_count()))};
-    if (!contender.rises) criteria.push_back(divergence());
+        max_steps(steps_for(contender, options))};
+    if (!may_rise(*contender.preflight, contender.info->name)) criteria.push_back(divergence());
     how.stop = any_of(std::move(criteria));
     how.stop_token = options_.stop_token;
     how.context.seed = seed;
@@ -484,6 +501,7 @@ class Comparison {
   double limit_ = 0;
   report::ComparisonSection section_;
   std::vector<Contender> contenders_;
+  std::map<std::string, Preflight> measured_;  // by kinds of methods
   std::vector<double> starts_;  // value at the start of each seed
   std::int64_t runs_ = 0, runs_done_ = 0;
 };

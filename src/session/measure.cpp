@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 
@@ -10,6 +11,8 @@
 #include "thalweg/model/linear_model.hpp"
 #include "thalweg/model/margin_losses.hpp"
 #include "thalweg/preflight/critical_step.hpp"
+#include "thalweg/preflight/sampling.hpp"
+#include "thalweg/problem/sample_subset.hpp"
 #include "thalweg/session/session.hpp"
 
 namespace thalweg {
@@ -98,6 +101,48 @@ void measure_classes(const CompositeObjective& problem, const ConstVectorRef& x0
     preflight.critical_step = measure_critical_step(*linear);
 }
 
+// A method on batches, or one whose steps follow the growth of the curvature.
+bool asks_for_sampling(const Goal& goal) {
+  const bool automatic = !goal.method || *goal.method == "auto";
+  return automatic ? goal.sampled_problem : find_method(*goal.method).sampled;
+}
+
+double number_of(const Goal& goal, const std::string& key, double otherwise) {
+  const auto found = goal.method_options.find(key);
+  if (found == goal.method_options.end()) return otherwise;
+  double value = otherwise;
+  std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
+  return value;
+}
+
+// The measurements of the sampled methods; of large problems on a subset of their samples.
+void measure_sampled(const Objective& problem, const ConstVectorRef& x0, const Goal& goal,
+                     std::uint64_t seed, Preflight& preflight) {
+  constexpr double most_numbers = 2e8;  // parameters times samples of one evaluation
+  const auto samples = static_cast<double>(problem.sample_count());
+  const double affordable = std::max(256.0, most_numbers / static_cast<double>(x0.size()));
+  const double batch =
+      std::clamp(number_of(goal, "batch", std::min(64.0, std::floor(samples / 5))), 1.0, samples);
+  SamplingProbe probe;
+  probe.curvature.seed = probe.noise.seed = probe.normalization_bias.seed = seed;
+  probe.noise.batch = static_cast<Index>(std::min(batch, 16.0));
+  NormalizationBiasOptions& bias = probe.normalization_bias;
+  bias.batch = static_cast<Index>(batch);
+  bias.independent_batch =
+      static_cast<Index>(std::clamp(number_of(goal, "independent-batch", 4), 1.0, samples));
+  bias.normalizer = {.exponent = std::clamp(number_of(goal, "exponent", 1), 0.0, 1.0),
+                     .scale = number_of(goal, "factor", 2),
+                     .offset = number_of(goal, "offset", 0),
+                     .threshold = number_of(goal, "threshold", 0)};
+  probe.measures_bias = bias.normalizer.exponent > 0;
+  if (dynamic_cast<const FiniteSum*>(&problem) == nullptr || samples <= affordable) {
+    measure_sampling(problem, x0, probe, preflight);
+    return;
+  }
+  const SampleSubset subset(problem, static_cast<Index>(affordable), seed);
+  measure_sampling(subset, x0, probe, preflight);
+}
+
 }  // namespace
 
 ProblemSize describe(const Objective& problem) {
@@ -135,6 +180,7 @@ Preflight measure(const Objective& problem, const ConstVectorRef& x0, const Subj
   preflight.gradient_check = check_gradient(problem, x0, seed);
   refuse_wrong_gradient(preflight.gradient_check, subject.smooth);
   preflight.start_norm = x0.norm();
+  if (asks_for_sampling(goal)) measure_sampled(problem, x0, goal, seed, preflight);
   if (!composite) return preflight;
   measure_classes(*composite, x0, subject, goal, preflight);
   if (subject.size.nonzeros > 0) return preflight;  // the rank would need the table made dense

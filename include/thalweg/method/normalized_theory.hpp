@@ -1,9 +1,10 @@
 // What is proved of normalized gradient steps where the curvature grows with the gradient, as plain
 // formulas: forecasts are made of these, runs are held against them.
 //
-//   [Y]  A. Yang, A. Tripp, Y. Sun, S. Zou, Y. Zhou: Independently-normalized SGD for
-//        generalized-smooth nonconvex optimization, TMLR 2025, arXiv:2410.14054: the problem class
-//        and the step. The constants here are proved in this header, not taken from there.
+//   [Y]  Y. Yang, E. Tripp, Y. Sun, S. Zou, Y. Zhou: Adaptive gradient normalization and
+//        independent sampling for (stochastic) generalized-smooth optimization, TMLR 2025,
+//        arXiv:2410.14054: the problem class and the step. The constants here are proved in this
+//        header, not taken from there.
 //
 // The step is x+ = x - gamma g / |g|^beta with g = grad f(x), 0 <= beta <= 1, gamma > 0. Assumed:
 //

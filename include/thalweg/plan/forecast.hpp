@@ -30,6 +30,12 @@ struct Forecast {
   std::optional<double> log_loss_bound;
   /// large-step: tau, the step by which the stable phase has begun.
   std::optional<double> transition_bound;
+  // normalized on the full f with a fixed gamma: sublinear (with the power of the number of steps),
+  // linear or finite, and the gap above the minimum below which steps may climb.
+  std::optional<std::string> regime;
+  std::optional<double> exponent, step_floor;
+  /// Sampled methods: sample evaluations after which a first-order target is reached on average.
+  std::optional<double> samples;
   bool claims_separates = false;  ///< the bound forces every margin above 0
   std::vector<Assumption> assumptions;
 };

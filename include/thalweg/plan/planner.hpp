@@ -32,6 +32,8 @@ struct Goal {
   /// T: the best loss after exactly T steps is wanted, and step sizes are chosen for it.
   std::optional<std::int64_t> budget;
   std::optional<double> time_limit;  ///< seconds
+  /// A problem of the sampled methods: those that can also take all samples draw batches too.
+  bool sampled_problem = false;
   bool validation = false;           ///< early stopping on validation was asked for
   /// The parameters themselves are wanted (`solve`): least squares run until no step lowers the
   /// value, with no first-order tolerance to end them sooner.

@@ -29,7 +29,8 @@ struct GradientNoise {
   Index batch = 0;  ///< b used
   int probes = 0;   ///< points used; 0: no gradient was finite, and the rest is 0
   /// Largest over median gradient norm of single samples at x0: the heavier the tails of the noise,
-  /// the larger (normal noise: about 3). Absent where not measured, or where the median is 0.
+  /// the larger (normal noise about 0: 4 in one dimension, less in more). Absent where not
+  /// measured, or where the median is 0.
   std::optional<double> tail_ratio;
 };
 

@@ -1,7 +1,8 @@
 // Whether dividing a batch's gradient by its own norm leads somewhere else than the gradient does.
 //
-//   A. Yang, A. Tripp, Y. Sun, S. Zou, Y. Zhou: Independently-normalized SGD for
-//   generalized-smooth nonconvex optimization, TMLR 2025, arXiv:2410.14054.
+//   Y. Yang, E. Tripp, Y. Sun, S. Zou, Y. Zhou: Adaptive gradient normalization and
+//   independent sampling for (stochastic) generalized-smooth optimization, TMLR 2025,
+//   arXiv:2410.14054.
 #pragma once
 
 #include <cmath>

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "thalweg/method/normalized_theory.hpp"
 #include "thalweg/preflight/critical_step.hpp"
 #include "thalweg/preflight/curvature_growth.hpp"
 #include "thalweg/preflight/gradient_noise.hpp"
@@ -138,6 +139,8 @@ struct Preflight {
   std::optional<CurvatureGrowth> curvature;   ///< where a method asks for it
   std::optional<GradientNoise> noise;         ///< sampled problems
   std::optional<NormalizationBias> normalization_bias;  ///< sampled problems
+  /// |g|^rho >= 2 mu (f - f*) on the probes, where the proved lower bound is attained.
+  std::optional<GradientDominance> dominance;
   MemoryReport memory;
   GradientCheck gradient_check;
   double initial_loss = 0;

@@ -11,7 +11,7 @@
 namespace thalweg {
 
 /// E |g_i - grad f|^2 <= tau1^2 |grad f|^2 + tau2^2 for the gradient g_i of one random sample: the
-/// affine noise of A. Yang et al., TMLR 2025, arXiv:2410.14054. Batches of b drawn with replacement
+/// affine noise of Y. Yang et al., TMLR 2025, arXiv:2410.14054. Batches of b drawn with replacement
 /// have it divided by b; without replacement from N samples, times (N - b) / (N - 1) too.
 struct AffineNoise {
   double tau1 = 0;  ///< >= 0, no unit: the noise that grows with the gradient

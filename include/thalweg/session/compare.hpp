@@ -57,6 +57,7 @@ struct CompareOptions {
   std::optional<double> target;
   /// Where a method has settings of its own; absent: it has none.
   std::function<std::optional<MethodPreset>(const std::string& method)> preset;
+  bool sampled_problem = false;  ///< as Goal::sampled_problem
   std::optional<Subject> subject;  ///< of the instance of the tuning seed; default: counts only
   double memory_limit = 0;         ///< bytes; 0: 80 % of what is free
   const StopToken* stop_token = nullptr;  ///< not owned

@@ -29,6 +29,32 @@ Preflight preflight() {
   p.rank->conflicting_duplicates = 2;
   p.rank->duplicate_floor = 1e-3;
   p.rank->warnings = {"condition above 1e8"};
+  p.curvature.emplace();
+  p.curvature->law = {0.5, 4.75, 2.0 / 3.0};
+  p.curvature->samples = 16;
+  p.curvature->spread = 1.25;
+  p.curvature->smallest_gradient = 0.125;
+  p.curvature->largest_gradient = 80;
+  p.curvature->evaluations = 180;
+  p.noise.emplace();
+  p.noise->law = {0.25, 4.4};
+  p.noise->batch = 16;
+  p.noise->probes = 8;
+  p.noise->spread = 1.5;
+  p.noise->tail_ratio = 6;
+  p.normalization_bias.emplace();
+  p.normalization_bias->significant = true;
+  p.normalization_bias->same_batch = -0.55;
+  p.normalization_bias->same_batch_error = 0.05;
+  p.normalization_bias->independent = 0.17;
+  p.normalization_bias->statistic = -11;
+  p.normalization_bias->threshold = -3.33;
+  p.normalization_bias->gradient_to_noise = 0.15;
+  p.normalization_bias->false_alarm = 1e-3;
+  p.normalization_bias->points = 2;
+  p.normalization_bias->draws = 256;
+  p.normalization_bias->batch = 3;
+  p.normalization_bias->searched = true;
   p.memory = {1e6, 2e9};
   p.gradient_check = {2.0, true};
   p.initial_loss = 0.5;
@@ -95,7 +121,8 @@ Record full_record() {
   record.forecast->assumptions = {assumption()};
   record.outcome = outcome();
   record.certificates = {{"rate", Verdict::holds, 1e-3, 2e-2, 1.0, 1e-5, {assumption()}},
-                         {"first-order", Verdict::undecided, {}, 1e-3, {}, {}, {}}};
+                         {"first-order", Verdict::undecided, {}, 1e-3, {}, {}, {}},
+                         {"first-order", Verdict::holds, 1e-4, 1e-3, 0.999, {}, {assumption()}}};
   record.solution = SolutionSection{Vector::LinSpaced(3, -1.0, 1.0 / 3.0), 6.5};
   record.advice = {"more rows"};
   return record;
@@ -113,6 +140,14 @@ TEST(ReportJson, FieldsStandWhereTheSchemaSays) {
   EXPECT_EQ(json.at("outcome").at("reason").at("criterion"), "stall");
   EXPECT_EQ(json.at("preflight").at("rank").at("source"), "gram");
   EXPECT_EQ(json.at("preflight").at("rank").at("full"), false);
+  const auto& measured = json.at("preflight");
+  EXPECT_EQ(measured.at("curvature").at("L0"), 0.5);
+  EXPECT_EQ(measured.at("curvature").at("L1"), 4.75);
+  EXPECT_EQ(measured.at("curvature").at("alpha"), 2.0 / 3.0);
+  EXPECT_EQ(measured.at("curvature").at("samples"), 16);
+  EXPECT_EQ(measured.at("noise").at("tau1"), 0.25);
+  EXPECT_EQ(measured.at("noise").at("tau2"), 4.4);
+  EXPECT_EQ(measured.at("normalization_bias").at("significant"), true);
   EXPECT_EQ(json.at("plan").at("decisions").at(0).at("rejected").at(0).at("why"), "slow");
   EXPECT_EQ(json.at("forecast").at("assumptions").at(0).at("status"), "pass");
   EXPECT_EQ(json.at("certificates").at(1).at("verdict"), "undecided");
@@ -221,6 +256,18 @@ TEST(ReportText, SaysWhatMatters) {
        {"40 rows", "levenberg-marquardt", "(slow)", "stalled after 10 steps", "R2 0.99", "rate",
         "holds", "next: more rows", "6.5 correct digits", "15 of 16: not full"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+}
+
+TEST(ReportText, SaysWhatWasMeasuredOfSampledProblems) {
+  Record record = full_record();
+  const std::string text = to_text(record);
+  for (const char* part :
+       {"L0 0.5, L1 4.75, alpha 0.667 (16 points, gradient norms 0.125 to 80, spread 1.25)",
+        "tau1 0.25, tau2 4.4", "6 times the median", "own batch of 3: significant", "-0.55 +- 0.05",
+        "wrong at most once in 1000"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  record.preflight->curvature->law = {2, 0, 0};
+  EXPECT_NE(to_text(record).find("L0 2, not seen to grow"), std::string::npos);
 }
 
 TEST(ReportText, HasNoNumberThatIsNotFinite) {

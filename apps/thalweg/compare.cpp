@@ -95,10 +95,9 @@ std::optional<MethodPreset> preset_of(const Settings& settings, const std::strin
   const auto published = published_settings(settings.problem, method, samples);
   if (published) return MethodPreset{.options = published->options, .steps = published->steps};
   const auto known = published_methods(settings.problem);
-  throw UsageError(
-      fmt::format("nothing was published of {} on {}", method, settings.problem),
-      known.empty() ? "leave --option preset out"
-                    : fmt::format("published are {}", fmt::join(known, ", ")));
+  throw UsageError(fmt::format("nothing was published of {} on {}", method, settings.problem),
+                   known.empty() ? "leave --option preset out"
+                                 : fmt::format("published are {}", fmt::join(known, ", ")));
 }
 
 /// The problem of a seed. Data that are generated follow it, tables do not.
@@ -197,7 +196,7 @@ int compare(const Invocation& invocation) {
   const RunFolder folder(settings.out);
   write_files(folder, record);
   console.object(report::to_json(record));
-  console.result(report::describe_comparison(*record.comparison));
+  console.result(report::text_after_run(record));
   console.result(fmt::format("report: {}\n  runs: {}\n", folder.report_text().string(),
                              folder.comparison().string()));
   return record.comparison->interrupted ? exit_interrupted : exit_success;

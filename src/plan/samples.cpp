@@ -51,7 +51,8 @@ std::int64_t drawn_by(const Draws& draws, std::int64_t updates, Index samples) {
 
 // Work of one pass over the data, in flops of large matrix products.
 double work_per_pass(const PlannedRuns& runs, const ProblemSize& size) {
-  if (needs_composite(runs.method)) return weighted_work(step_cost(runs.method, runs.options, size));
+  if (needs_composite(runs.method))
+    return weighted_work(step_cost(runs.method, runs.options, size));
   const double updates =
       count(size.samples) / samples_per_update(runs.method, runs.options, size.samples);
   // Whatever a step takes of them, a pass is one gradient.
@@ -89,8 +90,8 @@ std::optional<std::string> stepsize_option(const std::string& method,
                                            const std::map<std::string, std::string>& options) {
   const plan::Options used = find_method(method).used_options(options);
   const std::string rule = plan::option(used, "rule", "");
-  const bool found_by_rule = (method == "gd" && rule != "constant") ||
-                             (method == "clipped-sgd" && rule != "threshold");
+  const bool found_by_rule =
+      (method == "gd" && rule != "constant") || (method == "clipped-sgd" && rule != "threshold");
   if (found_by_rule) return std::nullopt;
   for (const char* key : {"stepsize", "eta"}) {
     const auto found = used.find(key);

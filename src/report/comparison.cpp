@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "thalweg/report/report.hpp"
 #include "words.hpp"
@@ -21,7 +23,8 @@ std::string tuned(const TuningSection& tuning) {
       fmt::format("{} {:.3g}", tuning.option, tuning.chosen.value_or(tuning.planned.value_or(0)));
   if (tuning.trials == 0) return fmt::format("{}, {}", value, tuning.because);
   const double factor = tuning.chosen.value_or(0) / tuning.planned.value_or(1);
-  return fmt::format("{}, {:.2g} times the plan's ({}, {} samples)", value, factor,
+  return fmt::format("{}, {:.2g} times the plan's{} ({}, {} samples)", value, factor,
+                     tuning.at_edge ? ", at the edge of the search" : "",
                      plural(tuning.trials, "run", "runs"), tuning.samples);
 }
 
@@ -40,6 +43,15 @@ std::vector<Column> columns_of(const ComparisonSection& comparison) {
         column.cells, [](const std::string& text) { return !text.empty() && text != "-"; });
     if (says_something) columns.push_back(std::move(column));
   };
+  // R2 of a regression, accuracy of classes.
+  const auto score = [&](const char* rows) {
+    const bool regression = std::ranges::any_of(comparison.methods, [](const ComparedMethod& m) {
+      return std::ranges::any_of(m.runs, [](const ComparedRun& r) {
+        return (r.validation && r.validation->metrics.r2) || (r.test && r.test->metrics.r2);
+      });
+    });
+    return fmt::format("{} {}", rows, regression ? "R2" : "accuracy");
+  };
   const auto rank_of = [&](const ComparedMethod& method) {
     const auto ranked = std::ranges::find(comparison.ranking, method.method, &RankedMethod::method);
     return ranked == comparison.ranking.end() ? "-" : fmt::format("{}", ranked->rank);
@@ -50,18 +62,18 @@ std::vector<Column> columns_of(const ComparisonSection& comparison) {
     return m.value ? fmt::format("{:.4g}", m.value->median) : "-";
   });
   add("quartiles", [](const ComparedMethod& m) {
-    return m.value ? fmt::format("{:.4g} .. {:.4g}", m.value->lower_quartile,
-                                 m.value->upper_quartile)
-                   : "-";
+    return m.value
+               ? fmt::format("{:.4g} .. {:.4g}", m.value->lower_quartile, m.value->upper_quartile)
+               : "-";
   });
   add("gradient", [](const ComparedMethod& m) { return median(m.gradient_norm); });
   add("to target", [](const ComparedMethod& m) {
     return m.samples_to_target ? whole(*m.samples_to_target) : "-";
   });
   add("validation", [](const ComparedMethod& m) { return median(m.validation_loss); });
-  add("its score", [](const ComparedMethod& m) { return median(m.validation_score); });
+  add(score("its"), [](const ComparedMethod& m) { return median(m.validation_score); });
   add("test", [](const ComparedMethod& m) { return median(m.test_loss); });
-  add("its score", [](const ComparedMethod& m) { return median(m.test_score); });
+  add(score("its"), [](const ComparedMethod& m) { return median(m.test_score); });
   add("seconds", [](const ComparedMethod& m) { return median(m.seconds); });
   add("diverged", [](const ComparedMethod& m) {
     return m.diverged > 0 ? fmt::format("{} of {}", m.diverged, m.runs.size()) : "";
@@ -92,29 +104,58 @@ std::string table_of(const ComparisonSection& comparison) {
 
 std::string describe_target(const ComparisonSection& comparison) {
   if (!comparison.target) return {};
-  return fmt::format("target: value {:.4g}, {}; to it samples are counted\n", *comparison.target,
-                     comparison.target_given ? "as given"
-                                             : "the largest median of those below the start");
+  return fmt::format("target: value {:.4g}, {}; \"to target\" counts samples\n", *comparison.target,
+                     comparison.target_given
+                         ? "as given"
+                         : "the largest median of the methods that came below the start");
 }
 
-// What the order does not say: which neighbours in it are not apart.
-std::string describe_ranking(const ComparisonSection& comparison) {
-  const auto& ranking = comparison.ranking;
-  if (ranking.empty()) return {};
-  const RankedMethod& first = ranking.front();
-  std::string text = fmt::format(
-      "lowest: {}{}\n", first.method,
-      first.not_distinguishable_from.empty() ? ", distinguishable from all others" : "");
-  for (auto method = ranking.begin(); method != ranking.end(); ++method) {
-    std::vector<std::string> later;  // each pair is told once
-    for (const std::string& other : method->not_distinguishable_from)
-      if (std::find_if(method, ranking.end(), [&](const RankedMethod& r) {
-            return r.method == other;
-          }) != ranking.end())
-        later.push_back(other);
-    if (!later.empty())
-      text += fmt::format("not distinguishable: {} from {}\n", method->method, list(later));
+using Pairs = std::set<std::pair<std::size_t, std::size_t>>;  // places in the ranking, in order
+
+Pairs pairs_not_apart(const std::vector<RankedMethod>& ranking) {
+  Pairs pairs;
+  for (std::size_t i = 0; i < ranking.size(); ++i)
+    for (std::size_t j = i + 1; j < ranking.size(); ++j) {
+      const auto& others = ranking[i].not_distinguishable_from;
+      if (std::ranges::find(others, ranking[j].method) != others.end()) pairs.emplace(i, j);
+    }
+  return pairs;
+}
+
+// Groups without a verdict between any two of them, so many that every such pair is in one.
+std::vector<std::vector<std::string>> groups_not_apart(const std::vector<RankedMethod>& ranking) {
+  const Pairs pairs = pairs_not_apart(ranking);
+  Pairs left = pairs;
+  std::vector<std::vector<std::string>> groups;
+  while (!left.empty()) {
+    std::vector<std::size_t> group = {left.begin()->first, left.begin()->second};
+    for (std::size_t k = group.front() + 1; k < ranking.size(); ++k) {
+      const bool fits = std::ranges::all_of(
+          group, [&](std::size_t i) { return pairs.contains(std::minmax(i, k)); });
+      if (fits) group.push_back(k);
+    }
+    std::ranges::sort(group);
+    std::vector<std::string> names;
+    for (const std::size_t i : group) {
+      names.push_back(ranking[i].method);
+      for (const std::size_t j : group) left.erase({i, j});
+    }
+    groups.push_back(std::move(names));
   }
+  return groups;
+}
+
+std::string describe_ranking(const ComparisonSection& comparison) {
+  if (comparison.ranking.empty()) return {};
+  const RankedMethod& first = comparison.ranking.front();
+  const char* verdict = "";
+  if (comparison.seeds.size() < least_seeds_for_a_verdict)
+    verdict = ", but so few seeds say nothing about the spread";
+  else if (first.not_distinguishable_from.empty())
+    verdict = ", distinguishable from all others";
+  std::string text = fmt::format("lowest: {}{}\n", first.method, verdict);
+  for (const auto& group : groups_not_apart(comparison.ranking))
+    text += fmt::format("not distinguishable: {}\n", fmt::join(group, ", "));
   return text;
 }
 
@@ -129,16 +170,20 @@ std::optional<double> loss_of(const std::optional<HeldBackResult>& rows) {
 }  // namespace
 
 std::string describe_comparison(const ComparisonSection& comparison) {
-  std::string text = fmt::format(
-      "comparison: {}, each {} samples per run, {}: {}{}\n",
-      plural(static_cast<Index>(comparison.methods.size()), "method", "methods"),
-      comparison.samples, comparison.seeds.size() == 1 ? "seed" : "seeds",
-      comparison.seeds.empty() ? std::string("none was finished")
-                               : fmt::format("{}", fmt::join(comparison.seeds, ", ")),
-      comparison.interrupted ? " (interrupted)" : "");
+  std::string text =
+      fmt::format("comparison: {}, {} samples per run, {}{}\n",
+                  plural(static_cast<Index>(comparison.methods.size()), "method", "methods"),
+                  comparison.samples,
+                  comparison.seeds.empty()
+                      ? std::string("no seed finished")
+                      : fmt::format("{} {}", comparison.seeds.size() == 1 ? "seed" : "seeds",
+                                    fmt::join(comparison.seeds, ", ")),
+                  comparison.interrupted ? " (interrupted)" : "");
   text += describe_decisions(comparison.decisions);
-  if (comparison.tuning_trials > 0)
-    text += fmt::format("  because  stepsizes: the best of {} on seed {}, which is none of these\n",
+  const bool tuned = std::ranges::any_of(
+      comparison.methods, [](const ComparedMethod& m) { return m.tuning.trials > 0; });
+  if (tuned)
+    text += fmt::format("  because  stepsizes: the best of {} each on seed {}, none of the above\n",
                         plural(comparison.tuning_trials, "run", "runs"), comparison.tuning_seed);
   text += table_of(comparison);
   return text + describe_target(comparison) + describe_ranking(comparison);

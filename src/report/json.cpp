@@ -497,6 +497,7 @@ void fields(Archive& a, TuningSection& t) {
   a.unless_empty("option", t.option);
   a("planned", t.planned);
   a("chosen", t.chosen);
+  if (t.trials > 0) a("at_edge", t.at_edge);
 }
 
 template <class Archive>

@@ -181,9 +181,10 @@ std::string describe_forecast(const Forecast& forecast) {
     text += fmt::format("; stable by step {}", count(*forecast.transition_bound));
   if (forecast.regime) text += "\n  regime      " + describe_regime(forecast);
   if (forecast.samples)
-    text += fmt::format("\n  samples     {} to a first-order point on average, if the measured "
-                        "laws hold",
-                        count(*forecast.samples));
+    text += fmt::format(
+        "\n  samples     {} to a first-order point on average, if the measured "
+        "laws hold",
+        count(*forecast.samples));
   return text + "\n" + describe_assumptions(forecast.assumptions);
 }
 
@@ -312,6 +313,7 @@ std::string text_before_run(const Record& record) {
 }
 
 std::string text_after_run(const Record& record) {
+  if (record.comparison) return describe_comparison(*record.comparison);
   if (!record.outcome) return {};
   std::string text = "\n" + describe_outcome(*record.outcome, record.forecast);
   if (record.phases) text += describe_phases(*record.phases);
@@ -324,9 +326,7 @@ std::string text_after_run(const Record& record) {
 }
 
 std::string to_text(const Record& record) {
-  std::string text = text_before_run(record);
-  if (record.comparison) text += describe_comparison(*record.comparison);
-  return text + text_after_run(record);
+  return text_before_run(record) + text_after_run(record);
 }
 
 }  // namespace thalweg::report

@@ -31,7 +31,8 @@ Options without_budget_rule(Options options) {
 // What the user and the preset say about a method, the user first.
 Options given_to(const MethodInfo& info, const Options& user,
                  const std::optional<MethodPreset>& preset) {
-  const bool has_eta = std::ranges::find(info.options, "eta", &OptionInfo::key) != info.options.end();
+  const bool has_eta =
+      std::ranges::find(info.options, "eta", &OptionInfo::key) != info.options.end();
   const std::string stepsize = has_eta ? "eta" : "stepsize";  // the name of its own
   const auto own_name = [&](const std::string& key) {
     return key == "eta" || key == "stepsize" ? stepsize : key;
@@ -107,17 +108,20 @@ struct Ran {
 std::vector<Reached> descent_of(const Result& result, std::int64_t samples) {
   std::vector<Reached> descent;
   for (const StepRecord& record : result.trace) {
-    if (!std::isfinite(record.value) || (record.iteration > 0 && record.samples > samples)) continue;
+    if (!std::isfinite(record.value) || (record.iteration > 0 && record.samples > samples))
+      continue;
     if (descent.empty() || record.value < descent.back().value)
       descent.push_back({record.samples, record.value});
   }
   return descent;
 }
 
-std::optional<double> gradient_norm_at(const Result& result, std::int64_t step) {
+double gradient_norm_at_best(const Result& result, const Objective& objective) {
   for (const StepRecord& record : result.trace)
-    if (record.iteration == step) return record.gradient_norm;
-  return std::nullopt;
+    if (record.iteration == result.best_step && record.gradient_norm) return *record.gradient_norm;
+  Vector gradient(result.best.size());
+  objective.value_and_gradient(result.best, gradient);
+  return gradient.stableNorm();
 }
 
 std::optional<report::HeldBackResult> measured(const HeldBack& rows, const Vector& x) {
@@ -126,9 +130,7 @@ std::optional<report::HeldBackResult> measured(const HeldBack& rows, const Vecto
                                 .metrics = rows.metrics ? rows.metrics(x) : Metrics{}};
 }
 
-bool failed(Outcome outcome) {
-  return outcome == Outcome::diverged || outcome == Outcome::failed;
-}
+bool failed(Outcome outcome) { return outcome == Outcome::diverged || outcome == Outcome::failed; }
 
 // The spread of what the runs have; absent where one of them has it not.
 template <class Number>
@@ -191,7 +193,7 @@ std::vector<report::RankedMethod> ranking(const std::vector<Contender>& contende
   std::vector<const report::ComparedMethod*> order;
   for (const Contender& contender : contenders) order.push_back(&contender.result);
   std::ranges::stable_sort(order, {}, [](const auto* m) { return m->value->median; });
-  const bool verdicts = order.front()->runs.size() >= least_seeds_for_a_verdict;
+  const bool verdicts = order.front()->runs.size() >= report::least_seeds_for_a_verdict;
   std::vector<report::RankedMethod> ranked;
   for (const auto* method : order) {
     report::RankedMethod& entry = ranked.emplace_back();
@@ -287,10 +289,9 @@ class Comparison {
     if (!measured_.contains(kind)) {
       constexpr std::int64_t usual_passes = 30;  // for work in proportion
       Goal goal = goal_of(contender);
-      goal.max_steps =
-          options_.samples ? *options_.samples / subject.size.samples : usual_passes;
-      measured_[kind] = measure(*instance.objective, instance.start, subject, goal, limit_,
-                                options_.tuning_seed);
+      goal.max_steps = options_.samples ? *options_.samples / subject.size.samples : usual_passes;
+      measured_[kind] =
+          measure(*instance.objective, instance.start, subject, goal, limit_, options_.tuning_seed);
     }
     contender.preflight = &measured_.at(kind);
   }
@@ -353,9 +354,8 @@ class Comparison {
     } else {
       std::vector<PlannedRuns> runs;
       for (const Contender& contender : contenders_)
-        runs.push_back(
-            {contender.info->name, contender.result.options,
-             static_cast<std::int64_t>(options_.seeds.size()) + trials_for(contender)});
+        runs.push_back({contender.info->name, contender.result.options,
+                        static_cast<std::int64_t>(options_.seeds.size()) + trials_for(contender)});
       samples = default_sample_budget(runs, size);
       because = passes(samples);
     }
@@ -366,16 +366,16 @@ class Comparison {
     double most = 0;
     for (const Contender& contender : contenders_) {
       if (!contender.preset || !contender.preset->steps) continue;
-      const double each = samples_per_update(contender.info->name, contender.result.options,
-                                             section_.sample_count);
+      const double each =
+          samples_per_update(contender.info->name, contender.result.options, section_.sample_count);
       most = std::max(most, std::ceil(each * static_cast<double>(*contender.preset->steps)));
     }
     return static_cast<std::int64_t>(most);
   }
 
   std::int64_t steps_for(const Contender& contender, const Options& options) const {
-    const std::int64_t within = updates_within(contender.info->name, options,
-                                               section_.sample_count, section_.samples);
+    const std::int64_t within =
+        updates_within(contender.info->name, options, section_.sample_count, section_.samples);
     if (!contender.preset) return within;
     return std::min(within, contender.preset->steps.value_or(within));
   }
@@ -405,7 +405,10 @@ class Comparison {
     const double planned = tuning.planned.value_or(0);
     std::optional<double> least;
     Options best = contender.result.options;
-    for (const double factor : tuning_factors(trials_for(contender), options_.tuning_seed)) {
+    const auto factors = tuning_factors(trials_for(contender), options_.tuning_seed);
+    if (factors.empty()) return;
+    const auto [smallest, largest] = std::ranges::minmax(factors);
+    for (const double factor : factors) {
       Options options = contender.result.options;
       options[tuning.option] = fmt::format("{}", factor * planned);
       const Ran ran = run_once(contender, options, instance, options_.tuning_seed, true);
@@ -416,6 +419,7 @@ class Comparison {
       if (least && !(ran.run.value < *least)) continue;
       least = ran.run.value;
       tuning.chosen = factor * planned;
+      tuning.at_edge = factors.size() > 1 && (factor == smallest || factor == largest);
       best = std::move(options);
     }
     contender.result.options = std::move(best);
@@ -439,12 +443,10 @@ class Comparison {
 
   Ran run_once(const Contender& contender, const Options& options, const Instance& instance,
                std::uint64_t seed, bool tuning) {
-    if (options_.watch)
-      options_.watch({contender.info->name, tuning, seed, runs_done_, runs_});
+    if (options_.watch) options_.watch({contender.info->name, tuning, seed, runs_done_, runs_});
     RunOptions how;
-    std::vector<StopWhen> criteria = {
-        zero_gradient(), sample_limit(section_.samples),
-        max_steps(steps_for(contender, options))};
+    std::vector<StopWhen> criteria = {zero_gradient(), sample_limit(section_.samples),
+                                      max_steps(steps_for(contender, options))};
     if (!may_rise(*contender.preflight, contender.info->name)) criteria.push_back(divergence());
     how.stop = any_of(std::move(criteria));
     how.stop_token = options_.stop_token;
@@ -461,7 +463,7 @@ class Comparison {
                .steps = result.steps,
                .samples = result.samples,
                .value = result.value,
-               .gradient_norm = gradient_norm_at(result, result.best_step),
+               .gradient_norm = gradient_norm_at_best(result, *instance.objective),
                .samples_to_target = std::nullopt,
                .validation = std::nullopt,
                .test = std::nullopt,
@@ -502,7 +504,7 @@ class Comparison {
   report::ComparisonSection section_;
   std::vector<Contender> contenders_;
   std::map<std::string, Preflight> measured_;  // by kinds of methods
-  std::vector<double> starts_;  // value at the start of each seed
+  std::vector<double> starts_;                 // value at the start of each seed
   std::int64_t runs_ = 0, runs_done_ = 0;
 };
 

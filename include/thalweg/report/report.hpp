@@ -101,10 +101,11 @@ struct ComparedRun {
 struct TuningSection {
   std::int64_t trials = 0, samples = 0;  ///< runs made for it, and their sample evaluations
   double seconds = 0;
-  std::string because;             ///< why there are no trials, where there are none
-  std::string option;              ///< the option that was tuned
-  std::optional<double> planned;   ///< its value by the plan
-  std::optional<double> chosen;    ///< the one of the best trial
+  std::string because;            ///< why there are no trials, where there are none
+  std::string option;             ///< the option that sets the stepsize; empty: there is none
+  std::optional<double> planned;  ///< its value by the plan, or as given
+  std::optional<double> chosen;   ///< the one of the best trial
+  bool at_edge = false;           ///< the smallest or the largest that was tried
 };
 struct ComparedMethod {
   std::string method;
@@ -121,8 +122,11 @@ struct ComparedMethod {
 struct RankedMethod {
   std::string method;
   std::int64_t rank = 1;  ///< 1 + the number of methods that are distinguishably better
-  std::vector<std::string> not_distinguishable_from;
+  std::vector<std::string> not_distinguishable_from;  ///< in the order of the ranking
 };
+/// Fewer seeds say nothing about the spread: no method is called better.
+inline constexpr std::size_t least_seeds_for_a_verdict = 3;
+
 /// Methods on the same problem, from the same starts, with the same number of samples.
 struct ComparisonSection {
   std::int64_t samples = 0;  ///< sample evaluations allowed to each run
@@ -163,7 +167,8 @@ Record from_json(const std::string& json, const std::string& origin);
 /// One page of text: what is known before the first step, then what came of it.
 std::string to_text(const Record& record);
 std::string text_before_run(const Record& record);  ///< data, preflight, plan, forecast
-std::string text_after_run(const Record& record);   ///< outcome, certificates, solution, advice
+/// outcome, certificates, solution, advice; or what a comparison found
+std::string text_after_run(const Record& record);
 /// The lines of single sections, for callers that print them alone.
 std::string describe_data(const DataSection& data);
 std::string describe_comparison(const ComparisonSection& comparison);

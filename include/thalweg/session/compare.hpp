@@ -36,9 +36,9 @@ struct MethodPreset {
 
 struct CompareProgress {
   std::string method;
-  bool tuning = false;                     ///< a run to find the stepsize
-  std::uint64_t seed = 0;                  ///< of the run
-  std::int64_t runs_done = 0, runs = 0;    ///< of all methods
+  bool tuning = false;                   ///< a run to find the stepsize
+  std::uint64_t seed = 0;                ///< of the run
+  std::int64_t runs_done = 0, runs = 0;  ///< of all methods
 };
 
 struct CompareOptions {
@@ -57,35 +57,33 @@ struct CompareOptions {
   std::optional<double> target;
   /// Where a method has settings of its own; absent: it has none.
   std::function<std::optional<MethodPreset>(const std::string& method)> preset;
-  bool sampled_problem = false;  ///< as Goal::sampled_problem
+  bool sampled_problem = false;    ///< as Goal::sampled_problem
   std::optional<Subject> subject;  ///< of the instance of the tuning seed; default: counts only
   double memory_limit = 0;         ///< bytes; 0: 80 % of what is free
   const StopToken* stop_token = nullptr;  ///< not owned
   std::function<void(const CompareProgress&)> watch;
 };
 
-/// What stepsizes are multiplied with in the search: 1, and one number from each of trials - 1 equal
-/// parts of [1e-3, 1e3] on a logarithmic scale, drawn from the stream (seed, "tuning").
+/// What stepsizes are multiplied with in the search: 1, and one number from each of trials - 1
+/// equal parts of [1e-3, 1e3] on a logarithmic scale, drawn from the stream (seed, "tuning").
 std::vector<double> tuning_factors(std::int64_t trials, std::uint64_t seed);
 
 /// Median and quartiles; between neighbours in order they are interpolated. values must not be
 /// empty.
 report::Spread spread_of(std::vector<double> values);
 
-/// Fewer seeds say nothing about the spread.
-inline constexpr std::size_t least_seeds_for_a_verdict = 3;
-/// Whether the middle halves of two methods overlap, or are within 0.1 % of each other.
+/// Whether the middle halves of two methods are apart, by more than 0.1 % of the larger median.
 bool distinguishable(const report::Spread& a, const report::Spread& b);
 
 /// Runs the comparison. Every run gets the same S and ends with it, with a zero gradient, or where
 /// the method itself halts; only points measured within S count. First each method whose stepsize
-/// can be set gets K runs on the tuning seed, the first with the stepsize of the plan, and keeps the
-/// one of the smallest value. Then every seed is run with all methods. A stop request ends it with
-/// the seeds that all methods have finished.
+/// can be set gets K runs on the tuning seed, the first with the stepsize of the plan, and keeps
+/// the one of the smallest value. Then every seed is run with all methods. A stop request ends it
+/// with the seeds that all methods have finished.
 ///
 /// Throws UsageError for options that cannot be used, a method that cannot work on the problem, and
 /// S too small for an update; RefusedError as measure and refuse_too_large do.
-report::ComparisonSection compare(
-    const std::function<Instance(std::uint64_t seed)>& instance, const CompareOptions& options);
+report::ComparisonSection compare(const std::function<Instance(std::uint64_t seed)>& instance,
+                                  const CompareOptions& options);
 
 }  // namespace thalweg

@@ -4,7 +4,8 @@ import harness
 from harness import CliTest
 
 TABLE = "a,b,y\n" + "".join(f"{i},{(i * 7) % 11},{(i * i) % 13 + 0.5}\n" for i in range(40))
-COMMANDS = ["train", "check", "plan", "compare", "predict", "certify", "resume", "report", "solve", "methods"]
+COMMANDS = ["train", "check", "plan", "compare", "predict", "certify", "resume", "report", "solve",
+            "methods"]
 
 
 class Help(CliTest):

@@ -28,12 +28,15 @@ constexpr const char* usage =
     "          seconds to LIBLINEAR's objective on a sparse table, newton against LIBLINEAR\n"
     "  margin-pass --rows N --columns D\n"
     "          the gradient of a linear model against reading its table\n"
+    "  batch   --rows N --inputs D --widths 256,128 --outputs Q --batch B --precision float32 "
+    "--updates U\n"
+    "          an update of mini-batch training: gradient on a batch, and x -= eta g\n"
     "Without --json one line per number. Times are medians of repeats, in seconds.\n";
 
 const std::map<std::string, bench::Json (*)(const std::map<std::string, std::string>&)> cases = {
-    {"step", bench::step},         {"normal", bench::normal},
-    {"csv", bench::csv},           {"teacher", bench::teacher},
-    {"logistic", bench::logistic}, {"margin-pass", bench::margin_pass}};
+    {"step", bench::step},       {"normal", bench::normal},     {"csv", bench::csv},
+    {"teacher", bench::teacher}, {"logistic", bench::logistic}, {"margin-pass", bench::margin_pass},
+    {"batch", bench::batch}};
 
 struct CommandLine {
   std::string name;
@@ -85,7 +88,7 @@ void run(CommandLine line) {
   const auto chosen = cases.find(line.name);
   if (chosen == cases.end())
     throw UsageError(line.name.empty() ? "no case given" : "unknown case '" + line.name + "'",
-                     "use step, normal, csv, teacher, logistic or margin-pass");
+                     "use step, normal, csv, teacher, logistic, margin-pass or batch");
   if (const auto found = line.options.find("threads"); found != line.options.end()) {
     const bench::Options threads({{"threads", found->second}}, {});
     set_threads(static_cast<int>(threads.number("threads")));

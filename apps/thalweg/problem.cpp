@@ -167,7 +167,8 @@ Table parse_source(const Source& source, const CsvOptions& csv) {
 
 std::shared_ptr<const CompositeObjective> make_objective(const Network& network,
                                                          const Encoding& encoding, const Part& part,
-                                                         const LossOptions& options) {
+                                                         const LossOptions& options,
+                                                         Precision precision) {
   const auto loss = make_loss(encoding, part, options);
   const bool classes = encoding.task == Task::classification;
   if (!classes)
@@ -180,7 +181,7 @@ std::shared_ptr<const CompositeObjective> make_objective(const Network& network,
         options.ridge);
   if (network.linear() && (classes || options.robust()))
     return std::make_shared<LinearObjective>(network.linear_on(part.inputs), loss, options.ridge);
-  return std::make_shared<CompositeObjective>(network.on(part.inputs), loss);
+  return std::make_shared<CompositeObjective>(network.on(part.inputs, precision), loss);
 }
 
 Matrix outputs_on(const Network& network, const Encoding& encoding, const Part& part,
@@ -206,7 +207,11 @@ Problem table_problem(const Settings& settings, const Source& source) {
                        .activation = settings.activation,
                        .intercept = settings.intercept});
   problem.loss = loss_for(settings, dataset, *problem.network, problem.decisions);
-  const auto objective = make_objective(*problem.network, encoding, dataset.train, problem.loss);
+  if (settings.precision == Precision::float32 && problem.network->linear())
+    throw UsageError("--precision float32 is for networks with hidden layers",
+                     "give --model mlp:W,...");
+  const auto objective =
+      make_objective(*problem.network, encoding, dataset.train, problem.loss, settings.precision);
   problem.size = network_size(*objective, dataset, *problem.network);
   problem.objective = objective;
   if (dataset.validation.size() > 0) {

@@ -31,7 +31,8 @@ Table parse_source(const Source& source, const CsvOptions& csv);
 /// Throws UsageError for a loss or penalty that the model does not take.
 std::shared_ptr<const CompositeObjective> make_objective(const Network& network,
                                                          const Encoding& encoding, const Part& part,
-                                                         const LossOptions& loss);
+                                                         const LossOptions& loss,
+                                                         Precision precision = Precision::float64);
 /// Outputs (N, Q) of the network on a part.
 Matrix outputs_on(const Network& network, const Encoding& encoding, const Part& part,
                   const Vector& parameters);

@@ -20,6 +20,7 @@ const std::vector<std::string> loss_names = {
     "logistic", "exponential", "polynomial", "squared-hinge", "huber", "cauchy", "tukey"};
 
 const std::vector<std::string> tasks = {"auto", "regression", "classification"};
+const std::vector<std::string> precisions = {"double", "float32"};
 const std::vector<std::string> missing_rules = {"refuse", "drop", "mean"};
 
 std::vector<OptionSpec> goal_options() {
@@ -251,6 +252,15 @@ void check_method_options(const Goal& goal) {
   find_method(*goal.method).make(options);
 }
 
+/// float32 is a precision of batches of a network.
+void require_float32(const Settings& settings) {
+  const bool linear = settings.hidden && settings.hidden->empty();
+  const bool sampled = settings.goal.method && find_method(*settings.goal.method).sampled;
+  if (sampled && !linear && settings.problem.empty()) return;
+  throw UsageError("--precision float32 is for sampled methods on networks",
+                   "give --model mlp:W,... and a sampled method such as adam or ian-sgd");
+}
+
 }  // namespace
 
 std::vector<OptionSpec> joined(std::vector<OptionSpec> first,
@@ -293,6 +303,8 @@ std::vector<OptionSpec> model_options() {
       {"missing", "RULE", "refuse, drop or mean (default refuse)"},
       {"categorical", "onehot:COL", "columns to encode one-hot"},
       {"delimiter", "C", "of the cells (default: detected)"},
+      {"precision", "P",
+       "double, or float32: sampled methods on networks compute batches in it (default double)"},
       {"no-standardize", "", "use inputs and targets as they are"},
       {"no-intercept", "", "a linear model without a constant column"},
   };
@@ -340,6 +352,7 @@ Settings read_settings(const Words& given) {
   // A sparse table stays sparse for a linear model, which it has unless another is named.
   settings.dataset.keep_sparse = !settings.hidden || settings.hidden->empty();
   settings.activation = read_activation(words);
+  if (words.choice("precision", precisions) == 1) settings.precision = Precision::float32;
   settings.start = static_cast<int>(words.integer("start", 1, 2).value_or(1));
   settings.init = words.text("init");
   settings.goal = read_goal(words);
@@ -362,6 +375,7 @@ Settings read_settings(const Words& given) {
   settings.force = words.flag("force");
   words.throw_if_any();
   check_method_options(settings.goal);
+  if (settings.precision == Precision::float32) require_float32(settings);
   return settings;
 }
 

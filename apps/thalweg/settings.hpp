@@ -53,6 +53,7 @@ struct Settings {
   DatasetOptions dataset;
   std::optional<std::vector<Index>> hidden;  ///< absent: the planner chooses
   bool intercept = true;                     ///< of a linear model
+  Precision precision = Precision::float64;  ///< of batches of a network
   LossOptions loss;
   Activation activation = Activation::tanh;
   std::string problem;  ///< name of a built-in one; empty: the table is the problem

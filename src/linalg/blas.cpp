@@ -31,7 +31,8 @@ double volume(Index a, Index b, Index c) {
 }
 
 // Rows first .. first+count-1 of op(A).
-ConstMatrixRef op_rows(Op op, const ConstMatrixRef& a, Index first, Index count) {
+template <class Operand>
+Operand op_rows(Op op, const Operand& a, Index first, Index count) {
   if (op == Op::none) return a.middleRows(first, count);
   return a.middleCols(first, count);
 }
@@ -63,8 +64,9 @@ std::vector<std::pair<Index, Index>> lower_blocks(Index count) {
   return blocks;
 }
 
-void gemm_tiles([[maybe_unused]] int team, double alpha, Op op_a, const ConstMatrixRef& a, Op op_b,
-                const ConstMatrixRef& b, double beta, MatrixRef c) {
+template <class Scalar, class Operand, class Product>
+void gemm_tiles([[maybe_unused]] int team, Scalar alpha, Op op_a, const Operand& a, Op op_b,
+                const Operand& b, Scalar beta, Product c) {
   constexpr Index smallest = 48;
   const bool tall = c.rows() > c.cols();
   const Blocks rows(c.rows(), tall ? 2 * team : 1, smallest);
@@ -78,6 +80,22 @@ void gemm_tiles([[maybe_unused]] int team, double alpha, Op op_a, const ConstMat
                  op_rows(flip_b, b, cols.first(j), cols.size(j)), beta,
                  c.block(rows.first(i), cols.first(j), rows.size(i), cols.size(j)));
   }
+}
+
+template <class Scalar, class Operand, class Product>
+void multiply(Scalar alpha, Op op_a, const Operand& a, Op op_b, const Operand& b, Scalar beta,
+              Product c) {
+  const Index k = op_a == Op::none ? a.cols() : a.rows();
+  require_shapes((op_a == Op::none ? a.rows() : a.cols()) == c.rows() &&
+                     (op_b == Op::none ? b.rows() : b.cols()) == k &&
+                     (op_b == Op::none ? b.cols() : b.rows()) == c.cols(),
+                 "gemm");
+  const BlasScope scope;
+  const int team = team_size(2 * volume(c.rows(), c.cols(), k));
+  if (team == 1)
+    kernel::gemm(alpha, op_a, a, op_b, b, beta, c);
+  else
+    gemm_tiles(team, alpha, op_a, a, op_b, b, beta, c);
 }
 
 void syrk_tiles([[maybe_unused]] int team, double alpha, Op op_a, const ConstMatrixRef& a,
@@ -154,17 +172,12 @@ class TiledCholesky {
 
 void gemm(double alpha, Op op_a, const ConstMatrixRef& a, Op op_b, const ConstMatrixRef& b,
           double beta, MatrixRef c) {
-  const Index k = op_a == Op::none ? a.cols() : a.rows();
-  require_shapes((op_a == Op::none ? a.rows() : a.cols()) == c.rows() &&
-                     (op_b == Op::none ? b.rows() : b.cols()) == k &&
-                     (op_b == Op::none ? b.cols() : b.rows()) == c.cols(),
-                 "gemm");
-  const BlasScope scope;
-  const int team = team_size(2 * volume(c.rows(), c.cols(), k));
-  if (team == 1)
-    kernel::gemm(alpha, op_a, a, op_b, b, beta, c);
-  else
-    gemm_tiles(team, alpha, op_a, a, op_b, b, beta, c);
+  multiply(alpha, op_a, a, op_b, b, beta, c);
+}
+
+void gemm(float alpha, Op op_a, const ConstFloatMatrixRef& a, Op op_b, const ConstFloatMatrixRef& b,
+          float beta, FloatMatrixRef c) {
+  multiply(alpha, op_a, a, op_b, b, beta, c);
 }
 
 void syrk(double alpha, Op op_a, const ConstMatrixRef& a, double beta, MatrixRef c) {

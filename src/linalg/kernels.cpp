@@ -26,6 +26,14 @@ void gemm(double alpha, Op op_a, const ConstMatrixRef& a, Op op_b, const ConstMa
               beta, c.data(), leading_dimension(c));
 }
 
+void gemm(float alpha, Op op_a, const ConstFloatMatrixRef& a, Op op_b, const ConstFloatMatrixRef& b,
+          float beta, FloatMatrixRef c) {
+  const Index k = op_a == Op::none ? a.cols() : a.rows();
+  cblas_sgemm(CblasColMajor, cblas_op(op_a), cblas_op(op_b), as_int(c.rows()), as_int(c.cols()),
+              as_int(k), alpha, a.data(), leading_dimension(a), b.data(), leading_dimension(b),
+              beta, c.data(), leading_dimension(c));
+}
+
 void syrk(double alpha, Op op_a, const ConstMatrixRef& a, double beta, MatrixRef c) {
   const Index k = op_a == Op::none ? a.cols() : a.rows();
   cblas_dsyrk(CblasColMajor, CblasLower, cblas_op(op_a), as_int(c.rows()), as_int(k), alpha,
@@ -46,8 +54,11 @@ void solve_transposed_from_right(const ConstMatrixRef& l, MatrixRef b) {
 
 #else
 
-void gemm(double alpha, Op op_a, const ConstMatrixRef& a, Op op_b, const ConstMatrixRef& b,
-          double beta, MatrixRef c) {
+namespace {
+
+template <class Scalar, class Operand, class Product>
+void multiply(Scalar alpha, Op op_a, const Operand& a, Op op_b, const Operand& b, Scalar beta,
+              Product& c) {
   if (beta == 0)
     c.setZero();
   else if (beta != 1)
@@ -61,6 +72,18 @@ void gemm(double alpha, Op op_a, const ConstMatrixRef& a, Op op_b, const ConstMa
     c.noalias() += alpha * a.transpose() * b;
   else
     c.noalias() += alpha * a.transpose() * b.transpose();
+}
+
+}  // namespace
+
+void gemm(double alpha, Op op_a, const ConstMatrixRef& a, Op op_b, const ConstMatrixRef& b,
+          double beta, MatrixRef c) {
+  multiply(alpha, op_a, a, op_b, b, beta, c);
+}
+
+void gemm(float alpha, Op op_a, const ConstFloatMatrixRef& a, Op op_b, const ConstFloatMatrixRef& b,
+          float beta, FloatMatrixRef c) {
+  multiply(alpha, op_a, a, op_b, b, beta, c);
 }
 
 void syrk(double alpha, Op op_a, const ConstMatrixRef& a, double beta, MatrixRef c) {

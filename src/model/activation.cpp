@@ -30,6 +30,17 @@ void value_only(Activation activation, const double* z, double* a, Index count) 
   }
 }
 
+template <class T>
+void value_and_slope(Activation activation, const T* z, T* a, T* d, Index count) {
+  switch (activation) {
+    case Activation::tanh: return kernels::tanh(z, a, d, count);
+    case Activation::softplus: return kernels::softplus(z, a, d, count);
+    case Activation::sigmoid: return kernels::sigmoid(z, a, d, count);
+    case Activation::gelu: return kernels::gelu(z, a, d, count);
+    case Activation::relu: return kernels::relu(z, a, d, count);
+  }
+}
+
 }  // namespace
 
 const char* to_string(Activation activation) {
@@ -54,14 +65,14 @@ std::vector<std::string> activation_names() {
 }
 
 void activate(Activation activation, const double* z, double* a, double* derivative, Index count) {
-  if (derivative == nullptr) return value_only(activation, z, a, count);
-  switch (activation) {
-    case Activation::tanh: return kernels::tanh(z, a, derivative, count);
-    case Activation::softplus: return kernels::softplus(z, a, derivative, count);
-    case Activation::sigmoid: return kernels::sigmoid(z, a, derivative, count);
-    case Activation::gelu: return kernels::gelu(z, a, derivative, count);
-    case Activation::relu: return kernels::relu(z, a, derivative, count);
-  }
+  if (derivative == nullptr)
+    value_only(activation, z, a, count);
+  else
+    value_and_slope(activation, z, a, derivative, count);
+}
+
+void activate(Activation activation, const float* z, float* a, float* derivative, Index count) {
+  value_and_slope(activation, z, a, derivative, count);
 }
 
 void second_derivative(Activation activation, const double* z, double* second, Index count) {

@@ -12,6 +12,11 @@ void softplus(const double* z, double* a, double* d, Index count);
 void sigmoid(const double* z, double* a, double* d, Index count);
 void gelu(const double* z, double* a, double* d, Index count);
 void relu(const double* z, double* a, double* d, Index count);
+void tanh(const float* z, float* a, float* d, Index count);
+void softplus(const float* z, float* a, float* d, Index count);
+void sigmoid(const float* z, float* a, float* d, Index count);
+void gelu(const float* z, float* a, float* d, Index count);
+void relu(const float* z, float* a, float* d, Index count);
 
 // a = phi(z) alone.
 void tanh(const double* z, double* a, Index count);

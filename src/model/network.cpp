@@ -113,9 +113,12 @@ Matrix Network::predict(const ConstVectorRef& parameters, const SparseMatrix& ra
   return outputs;
 }
 
-std::shared_ptr<const OutputModel> Network::on(Matrix inputs) const {
-  if (linear()) return linear_on(inputs);
-  return std::make_shared<NetworkModel>(*this, inputs);
+std::shared_ptr<const OutputModel> Network::on(Matrix inputs, Precision sampled) const {
+  if (linear() && sampled == Precision::float64) return linear_on(inputs);
+  if (!options_.intercept)
+    throw UsageError("batches in float32 need a model with an intercept",
+                     "train a model without an intercept in float64");
+  return std::make_shared<NetworkModel>(*this, inputs, sampled);
 }
 
 std::shared_ptr<const LinearModel> Network::linear_on(const ConstMatrixRef& inputs) const {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "network_batches.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/core/threads.hpp"
 #include "thalweg/linalg/blas.hpp"
@@ -39,12 +40,12 @@ BoundNetwork::BoundNetwork(const Network::Options& options, const Matrix& raw_in
   inputs.col(options.inputs).setOnes();
 }
 
-BoundNetwork::BoundNetwork(const Layers& layers_, Index samples)
-    : layers(layers_), inputs(samples, layers_.inputs() + 1) {}
-
-NetworkModel::NetworkModel(Network network, const Matrix& inputs)
+NetworkModel::NetworkModel(Network network, const Matrix& inputs, Precision sampled)
     : network_(std::move(network)),
-      bound_(std::make_shared<BoundNetwork>(network_.options(), inputs)) {}
+      bound_(std::make_shared<BoundNetwork>(network_.options(), inputs)),
+      batches_(make_network_batches(bound_, sampled)) {}
+
+NetworkModel::~NetworkModel() = default;
 
 void NetworkModel::outputs(const ConstVectorRef& x, VectorRef y) const {
   MatrixMap outputs(y.data(), bound_->samples(), bound_->outputs());
@@ -55,23 +56,20 @@ std::unique_ptr<Linearization> NetworkModel::linearize(const ConstVectorRef& x) 
   return std::make_unique<NetworkLinearization>(bound_, x);
 }
 
-std::shared_ptr<BoundNetwork> NetworkModel::bound_to(Batch batch) const {
-  const auto count = static_cast<Index>(batch.size());
-  if (batch_ == nullptr || batch_->samples() != count)
-    batch_ = std::make_shared<BoundNetwork>(bound_->layers, count);
-  for (Index j = 0; j < batch_->inputs.cols(); ++j)
-    for (Index k = 0; k < count; ++k)
-      batch_->inputs(k, j) = bound_->inputs(batch[static_cast<std::size_t>(k)], j);
-  return batch_;
-}
-
 double NetworkModel::batch_sum(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
                                VectorRef g) const {
-  const NetworkLinearization at_x(bound_to(batch), x);
-  Vector gy(at_x.output_count());
-  const double sum = loss.batch_sum(batch, at_x.outputs(), gy);
-  at_x.apply_adjoint(gy, g);
-  return sum;
+  return batches_->weighted_sum(x, batch, loss, 1, g);
+}
+
+double NetworkModel::batch_mean(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
+                                VectorRef g) const {
+  return batches_->weighted_sum(x, batch, loss, 1 / static_cast<double>(batch.size()), g);
+}
+
+std::vector<Index> NetworkModel::parameter_groups() const {
+  std::vector<Index> groups;
+  for (const Layer& layer : bound_->layers.all) groups.push_back(layer.first);
+  return groups;
 }
 
 double NetworkModel::forward_flops() const { return network_.forward_flops(bound_->samples()); }

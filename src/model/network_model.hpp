@@ -51,8 +51,6 @@ class WorkspacePool {
 /// What a bound model and its linearizations share.
 struct BoundNetwork {
   BoundNetwork(const Network::Options& options, const Matrix& inputs);
-  /// Bound to `samples` rows that are still to be written into `inputs`.
-  BoundNetwork(const Layers& layers, Index samples);
 
   Layers layers;
   Matrix inputs;  ///< A of the first layer (N, D + 1)
@@ -63,9 +61,13 @@ struct BoundNetwork {
   SampleBlocks blocks() const { return {samples(), layers.widest()}; }
 };
 
+class NetworkBatches;
+
 class NetworkModel final : public OutputModel {
  public:
-  NetworkModel(Network network, const Matrix& inputs);
+  /// `sampled` is the precision of batch_sum.
+  NetworkModel(Network network, const Matrix& inputs, Precision sampled = Precision::float64);
+  ~NetworkModel() override;
 
   Index parameter_count() const override { return network_.parameter_count(); }
   Index output_count() const override { return bound_->samples() * bound_->outputs(); }
@@ -74,16 +76,16 @@ class NetworkModel final : public OutputModel {
   std::unique_ptr<Linearization> linearize(const ConstVectorRef& x) const override;
   double batch_sum(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
                    VectorRef g) const override;
+  double batch_mean(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
+                    VectorRef g) const override;
+  std::vector<Index> parameter_groups() const override;
   std::string description() const override { return network_.description(); }
   double forward_flops() const override;
 
  private:
-  /// The network bound to the samples of a batch alone.
-  std::shared_ptr<BoundNetwork> bound_to(Batch batch) const;
-
   Network network_;
   std::shared_ptr<BoundNetwork> bound_;
-  mutable std::shared_ptr<BoundNetwork> batch_;  // kept for its buffers: batches are alike in size
+  std::unique_ptr<NetworkBatches> batches_;
 };
 
 class NetworkLinearization final : public Linearization {

@@ -76,6 +76,20 @@ std::string against(const std::string& method, const std::string& chosen, const 
                      size.parameters);
 }
 
+// A loss of a regression that is not squared.
+bool is_robust(const ProblemSize& size) { return !size.squared && !size.classification; }
+
+Decision choose_robust_linear() {
+  Decision decision;
+  decision.what = "method";
+  decision.chosen = "newton";
+  decision.because =
+      "a linear model with a robust loss: few steps, each of some products with the table";
+  decision.rejected.push_back(
+      {"levenberg-marquardt", "converges linearly, more slowly the more residuals are large"});
+  return decision;
+}
+
 Decision choose_method(const ProblemSize& size, const Preflight& preflight, const Goal& goal) {
   Decision decision;
   decision.what = "method";
@@ -85,6 +99,7 @@ Decision choose_method(const ProblemSize& size, const Preflight& preflight, cons
     return decision;
   }
   if (size.classification && size.linear) return choose_linear_classifier(size, preflight, goal);
+  if (is_robust(size) && size.linear) return choose_robust_linear();
   const double limit = preflight.memory.limit;
   const std::string against_flow = against_adapted_flow(size, preflight, goal, limit);
   decision.chosen = against_flow.empty() ? "adapted-flow" : method_for_size(size, limit);
@@ -133,8 +148,6 @@ std::string take_budget_rule(Options& options, const std::string& method) {
 }
 
 // A robust loss bounds the gradient by its scale, which may be small: 1 is no measure for it.
-bool is_robust(const ProblemSize& size) { return !size.squared && !size.classification; }
-
 double default_tolerance(const ProblemSize& size, const Preflight& preflight) {
   const double start = preflight.initial_gradient_norm;
   return default_eps * (is_robust(size) && start > 0 ? start : std::max(1.0, start));

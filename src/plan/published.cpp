@@ -81,6 +81,8 @@ Options options_of(const Experiment& experiment, const Setting& setting) {
     options["independent-batch"] = text(experiment.independent_batch);
   if (setting.momentum > 0) options["momentum"] = text(setting.momentum);
   if (setting.period > 0) options["period"] = text(setting.period);
+  // Measured often enough to see when a value is reached; it costs no samples.
+  if (!experiment.tail_average) options["evaluate"] = "5";
   if (experiment.tail_average) {
     options["output"] = "tail-average";
     // Only the answer counts: on the way down from the start every method passes the minimum.
@@ -104,8 +106,8 @@ std::optional<PublishedSettings> published_settings(std::string_view problem,
       converted(*experiment, experiment->preparation.stepsize, experiment->preparation.exponent);
   published.steps = experiment->steps;
   if (experiment->samples > 0)
-    published.steps = static_cast<std::int64_t>(
-        experiment->samples / samples_per_update(std::string(method), published.options, samples));
+    published.steps = updates_within(std::string(method), published.options, samples,
+                                     static_cast<std::int64_t>(experiment->samples));
   return published;
 }
 

@@ -51,14 +51,16 @@ void choose_batch(const ProblemSize& size, const Goal& goal, Plan& plan) {
                             {}});
 }
 
-/// The law of the curvature, the noise of a batch, and the gradient norms a run goes through.
+/// The law of the curvature and the gradient norms a run goes through.
 struct Scales {
-  GeneralizedSmoothness law;
+  GeneralizedSmoothness law;  // of what is typical: the measured law over its spread
   double start = 0, end = 0;  // gradient norms at the start, and where the noise takes over
-  double noise_share = 0;     // tau1^2 / B
 
-  // The largest multiplier of a gradient of that norm that is safe, with half to spare.
-  double multiplier(double norm) const { return 0.5 / (law.at(norm) * (1 + noise_share)); }
+  // The multiplier of a gradient of that norm that keeps half of the descent where the law holds
+  // (method/normalized_theory.hpp). The measured law lies above every probe, of which the worst may
+  // lie far off the path; and the noise is left to the schedule, since a bound for it would stop
+  // the run where few directions are noisy.
+  double multiplier(double norm) const { return 0.7 / law.at(norm); }
   double middle() const { return std::sqrt(start * end); }
 };
 
@@ -66,12 +68,12 @@ std::optional<Scales> scales_of(const Preflight& preflight, double batch) {
   if (!preflight.curvature || !(preflight.initial_gradient_norm > 0)) return std::nullopt;
   Scales scales;
   scales.law = preflight.curvature->law;
+  scales.law.l0 /= preflight.curvature->spread;
+  scales.law.l1 /= preflight.curvature->spread;
   scales.start = preflight.initial_gradient_norm;
   scales.end = 1e-3 * std::max(1.0, scales.start);
-  if (preflight.noise && batch > 0) {
-    scales.noise_share = preflight.noise->law.tau1 * preflight.noise->law.tau1 / batch;
+  if (preflight.noise && batch > 0)
     scales.end = std::max(scales.end, preflight.noise->law.tau2 / std::sqrt(batch));
-  }
   scales.end = std::min(scales.end, scales.start);
   if (!(scales.law.at(scales.start) > 0)) return std::nullopt;
   return scales;
@@ -96,7 +98,7 @@ Pace pace_of(const Plan& plan, const Scales& scales) {
                                       scales.law.l1, scales.law.alpha);
   if (plan.method == "sgd")
     return {scales.multiplier(scales.start), 0,
-            fmt::format("half of 1 / {} at the start, |g| = {:.3g}", law, scales.start)};
+            fmt::format("0.7 over typical {} at the start, |g| = {:.3g}", law, scales.start)};
   const double beta =
       number_of(plan.options, "exponent",
                 plan.method == "normalized" || plan.method == "ian-sgd" ? 2.0 / 3 : 1);
@@ -105,11 +107,15 @@ Pace pace_of(const Plan& plan, const Scales& scales) {
     const double norm = turning_norm(scales);
     const double threshold = number_of(plan.options, "threshold", factor * norm);
     return {scales.multiplier(norm) * std::pow(threshold, beta), threshold,
-            fmt::format("{}: clipped from |g| = {:.3g} on", law, norm)};
+            fmt::format("0.7 over typical {}, clipped from |g| = {:.3g} on", law, norm)};
   }
-  const double norm = scales.middle();
+  // The parameter-free schedule shrinks by itself from a first step of this length.
+  const bool shrinks =
+      plan.method == "nsgd-momentum" && number_of(plan.options, "momentum", 0) == 0;
+  const double norm = shrinks ? scales.start : scales.middle();
   return {scales.multiplier(norm) * std::pow(norm, beta), 0,
-          fmt::format("half of what {} allows at |g| = {:.3g}, midway to the noise", law, norm)};
+          fmt::format("0.7 over typical {} at |g| = {:.3g}, {}", law, norm,
+                      shrinks ? "the start" : "midway to the noise")};
 }
 
 bool has_stepsize(const Options& options) {
@@ -207,16 +213,16 @@ void forecast_samples(const Preflight& preflight, const Plan& plan, Forecast& fo
   const CurvatureGrowth& growth = *preflight.curvature;
   const AffineNoise& noise = preflight.noise->law;
   const double gap = preflight.initial_loss;  // losses are not negative
+  const bool plain = plan.method == "sgd" || growth.law.l1 == 0;
   const FirstOrderBudget budget =
-      plan.method == "sgd"
-          ? sgd_budget(growth.law.at(preflight.initial_gradient_norm), noise, batch, gap, eps)
-          : normalized_sgd_budget(growth.law, noise, gap, eps);
+      plain ? sgd_budget(growth.law.at(preflight.initial_gradient_norm), noise, batch, gap, eps)
+            : normalized_sgd_budget(growth.law, noise, gap, eps);
   if (!std::isfinite(budget.samples()) || !(budget.samples() > 0)) return;
   forecast.samples = budget.samples();
   forecast.assumptions.push_back(
       {fmt::format("samples to a mean gradient norm of {:.3g}: a bound for {} steps of {:.3g} "
                    "samples with its own stepsize, if the measured laws hold everywhere",
-                   eps, plan.method == "sgd" ? "plain" : "normalized", budget.batch),
+                   eps, plain ? "plain" : "normalized", budget.batch),
        budget.samples(), Status::unknown});
   forecast.assumptions.push_back(
       {fmt::format("curvature at most {:.3g} + {:.3g} |g|^{:.3g} (typical excess of the law on {} "

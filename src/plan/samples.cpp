@@ -86,6 +86,13 @@ std::int64_t updates_within(const std::string& method,
   return budget / per_period * draws.period + started;
 }
 
+std::int64_t samples_of(const std::string& method,
+                        const std::map<std::string, std::string>& options, Index samples,
+                        std::int64_t updates) {
+  const plan::Draws draws = plan::draws(method, options, samples);
+  return draws.batches == 0 ? (updates + 1) * samples : plan::drawn_by(draws, updates, samples);
+}
+
 std::optional<std::string> stepsize_option(const std::string& method,
                                            const std::map<std::string, std::string>& options) {
   const plan::Options used = find_method(method).used_options(options);

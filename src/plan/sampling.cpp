@@ -20,10 +20,12 @@ SamplingChoice choose_sampling(const NormalizationBias& bias) {
                         bias.batch, bias.gradient_to_noise, bias.same_batch, bias.same_batch_error,
                         1 / bias.false_alarm)};
   if (!bias.searched)
-    return {Sampling::same_batch,
-            fmt::format("the gradient outweighs the noise of a batch of {} wherever it was looked "
-                        "at: alignment of steps at least {:.2g} +- {:.1g}",
-                        bias.batch, bias.same_batch, bias.same_batch_error)};
+    return {
+        Sampling::same_batch,
+        fmt::format("steps divided by the norm of their own batch of {} go along the gradient "
+                    "as far down as it was followed, {:.2g} of the noise: alignment {:.2g} +- "
+                    "{:.1g}",
+                    bias.batch, bias.gradient_to_noise, bias.same_batch, bias.same_batch_error)};
   return {Sampling::same_batch,
           fmt::format("steps divided by the norm of their own batch of {} do not go uphill even "
                       "where the gradient is {:.2g} of the noise: alignment {:.2g} +- {:.1g}",

@@ -34,10 +34,7 @@ double CompositeObjective::value_and_gradient(const ConstVectorRef& x, VectorRef
 
 double CompositeObjective::value_and_gradient(const ConstVectorRef& x, Batch batch,
                                               VectorRef g) const {
-  const double sum = model_->batch_sum(x, batch, *loss_, g);
-  const auto count = static_cast<double>(batch.size());
-  g /= count;
-  return sum / count;
+  return model_->batch_mean(x, batch, *loss_, g);
 }
 
 double CompositeObjective::log_value(const ConstVectorRef& x) const {

@@ -139,6 +139,14 @@ double OutputModel::batch_sum(const ConstVectorRef& x, Batch batch, const BatchL
   return sum;
 }
 
+double OutputModel::batch_mean(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
+                               VectorRef g) const {
+  const double sum = batch_sum(x, batch, loss, g);
+  const auto count = static_cast<double>(batch.size());
+  g /= count;
+  return sum / count;
+}
+
 double OutputModel::largest_row_norm() const {
   return linearize(Vector::Zero(parameter_count()))->row_norms().maxCoeff();
 }

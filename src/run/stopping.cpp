@@ -34,9 +34,11 @@ std::optional<Trend> trend(const std::vector<StepRecord>& trace, Quantity quanti
     last = number;
   }
   if (!earlier || !later) return std::nullopt;
-  Trend result{*last, 0, static_cast<std::int64_t>(window)};
+  // A record of a sampled method stands for many steps.
+  const std::int64_t steps = trace.back().iteration - trace[first].iteration + 1;
+  Trend result{*last, 0, steps};
   if (*later > 0 && *later < *earlier)
-    result.fall_per_step = -std::expm1(std::log(*later / *earlier) / (0.5 * double(window)));
+    result.fall_per_step = -std::expm1(std::log(*later / *earlier) / (0.5 * double(steps)));
   return result;
 }
 

@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "thalweg/method/registry.hpp"
 #include "thalweg/session/session.hpp"
 
 namespace thalweg {
 namespace {
 
+constexpr double affordable_numbers = 1e10;  // parameters times samples of a full gradient
 constexpr double adapted_flow_slack = 0.01;  // where it lands on a flow time, not on the loss
 
 // A point that the validation rows chose on the way makes no claim about the training objective.
@@ -46,6 +48,11 @@ Claims claims_of(const report::Record& record, const Objective& objective, const
                       : record.plan->target_loss.value_or(default_target);
   // Who set out for a loss did not set out for a stationary point.
   claims.first_order = !goal.target_loss && !record.plan->target_loss;
+  const double numbers =
+      static_cast<double>(objective.dimension()) * static_cast<double>(objective.sample_count());
+  claims.first_order_sampled = numbers > affordable_numbers &&
+                               find_method(record.plan->method).sampled &&
+                               dynamic_cast<const FiniteSum*>(&objective) != nullptr;
   claims.separates = preflight.separability && preflight.separability->verdict == Separable::yes &&
                      composite && composite->model().linear() && !penalized;
   claims.slack = record.forecast && record.forecast->flow_time ? adapted_flow_slack : 0;
@@ -58,7 +65,10 @@ std::vector<Certificate> measure_claims(const Claims& claims, const Objective& o
   if (claims.global_minimum)
     certificates.push_back(
         certify_global_minimum(objective, x, claims.lower_bound, claims.target, claims.slack));
-  if (claims.first_order) certificates.push_back(certify_first_order(objective, x, claims.eps));
+  if (claims.first_order)
+    certificates.push_back(claims.first_order_sampled
+                               ? certify_first_order_sampled(objective, x, claims.eps)
+                               : certify_first_order(objective, x, claims.eps));
   const auto* composite = dynamic_cast<const CompositeObjective*>(&objective);
   if (claims.separates && composite) certificates.push_back(certify_separates(*composite, x));
   return certificates;

@@ -363,14 +363,12 @@ class Comparison {
   }
 
   std::int64_t samples_of_presets() const {
-    double most = 0;
-    for (const Contender& contender : contenders_) {
-      if (!contender.preset || !contender.preset->steps) continue;
-      const double each =
-          samples_per_update(contender.info->name, contender.result.options, section_.sample_count);
-      most = std::max(most, std::ceil(each * static_cast<double>(*contender.preset->steps)));
-    }
-    return static_cast<std::int64_t>(most);
+    std::int64_t most = 0;
+    for (const Contender& contender : contenders_)
+      if (contender.preset && contender.preset->steps)
+        most = std::max(most, samples_of(contender.info->name, contender.result.options,
+                                         section_.sample_count, *contender.preset->steps));
+    return most;
   }
 
   std::int64_t steps_for(const Contender& contender, const Options& options) const {
@@ -381,21 +379,12 @@ class Comparison {
   }
 
   void require_a_step(const Contender& contender) const {
-    if (steps_for(contender, contender.result.options) > 0) return;
-    throw UsageError(fmt::format("{} samples are too few for one step of {}", section_.samples,
-                                 contender.info->name),
-                     fmt::format("allow at least {}", least_samples(contender)));
-  }
-
-  // Enough for one step: of batches, all samples, or all of them after those of the start.
-  std::int64_t least_samples(const Contender& contender) const {
     const std::string& name = contender.info->name;
     const Options& options = contender.result.options;
-    const Index all = section_.sample_count;
-    const auto batch = static_cast<std::int64_t>(std::ceil(samples_per_update(name, options, all)));
-    for (const std::int64_t samples : {batch, static_cast<std::int64_t>(all)})
-      if (updates_within(name, options, all, samples) > 0) return samples;
-    return 2 * all;
+    if (steps_for(contender, options) > 0) return;
+    throw UsageError(
+        fmt::format("{} samples are too few for one step of {}", section_.samples, name),
+        fmt::format("allow at least {}", samples_of(name, options, section_.sample_count, 1)));
   }
 
   // ---- runs
@@ -436,7 +425,7 @@ class Comparison {
     section_.seeds.push_back(seed);
     starts_.push_back(ran.front().descent.empty() ? HUGE_VAL : ran.front().descent.front().value);
     for (std::size_t i = 0; i < ran.size(); ++i) {
-      contenders_[i].result.runs.push_back(std::move(ran[i].run));
+      contenders_[i].result.runs.push_back(ran[i].run);
       contenders_[i].descents.push_back(std::move(ran[i].descent));
     }
   }

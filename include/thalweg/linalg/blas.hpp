@@ -17,10 +17,18 @@ namespace thalweg::linalg {
 
 enum class Op { none, transpose };
 
+/// Matrices in single precision, for products that declare it.
+using FloatMatrix = Eigen::MatrixXf;
+using FloatMatrixRef = Eigen::Ref<FloatMatrix>;
+using ConstFloatMatrixRef = Eigen::Ref<const FloatMatrix>;
+
 /// C = alpha op(A) op(B) + beta C.   op(A) (m, k), op(B) (k, n), C (m, n). beta = 0
 /// overwrites C, also where it is not finite. C must not overlap A or B. 2 m n k flops.
 void gemm(double alpha, Op op_a, const ConstMatrixRef& a, Op op_b, const ConstMatrixRef& b,
           double beta, MatrixRef c);
+/// The same in single precision.
+void gemm(float alpha, Op op_a, const ConstFloatMatrixRef& a, Op op_b, const ConstFloatMatrixRef& b,
+          float beta, FloatMatrixRef c);
 
 /// Lower triangle of C = alpha A A' + beta C (op none, A (n, k)) or alpha A' A + beta C (op
 /// transpose, A (k, n)). The strict upper triangle of C is left as it was. n^2 k flops.

@@ -68,6 +68,12 @@ class RobustObjective final : public Objective, public FiniteSum {
   double value_and_gradient(const ConstVectorRef& x, VectorRef g) const override;
   double value_and_gradient(const ConstVectorRef& x, Batch batch, VectorRef g) const override;
   Index sample_count() const override { return weights_.size(); }
+  /// Those of the model, and eta.
+  std::vector<Index> parameter_groups() const override {
+    std::vector<Index> groups = model_->parameter_groups();
+    groups.push_back(model_->parameter_count());
+    return groups;
+  }
   double lower_bound() const override { return loss_->lower_bound(); }  ///< Psi >= mean loss
   bool attains_infimum() const override;
   std::string description() const override;

@@ -25,6 +25,11 @@ std::int64_t updates_within(const std::string& method,
                             const std::map<std::string, std::string>& options, Index samples,
                             std::int64_t budget);
 
+/// Sample evaluations of so many updates, as updates_within counts them.
+std::int64_t samples_of(const std::string& method,
+                        const std::map<std::string, std::string>& options, Index samples,
+                        std::int64_t updates);
+
 /// The option that sets the stepsize with these options; absent where the method has none, finds
 /// its stepsize itself (backtracking, a value of 0), or takes it from constants of the problem.
 std::optional<std::string> stepsize_option(const std::string& method,

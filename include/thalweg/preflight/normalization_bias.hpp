@@ -27,7 +27,7 @@ struct Normalizer {
 struct NormalizationBiasOptions {
   Index batch = 16;             ///< B >= 1 samples a step
   Index independent_batch = 4;  ///< B' >= 1 samples more for an independent norm
-  Normalizer normalizer;
+  Normalizer normalizer = {};
   int draws = 256;            ///< >= 8 batches of each kind at a point
   int max_evaluations = 60;   ///< >= 4 full gradients for the path and the search
   double relevance = 0.1;     ///< > 0: see NormalizationBias
@@ -66,7 +66,7 @@ struct NormalizationBias {
   int draws = 0;
   Index batch = 0, independent_batch = 0;
   /// Whether a point was found where the gradient is about `relevance` times the noise, so that the
-  /// bias had its chance to show. Else the gradient outweighs the noise wherever it was looked at.
+  /// bias had its chance to show. Else the path did not come down so far.
   bool searched = false;
 };
 

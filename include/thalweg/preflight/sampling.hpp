@@ -7,9 +7,9 @@
 namespace thalweg {
 
 struct SamplingProbe {
-  CurvatureOptions curvature;
-  GradientNoiseOptions noise;
-  NormalizationBiasOptions normalization_bias;
+  CurvatureOptions curvature = {};
+  GradientNoiseOptions noise = {};
+  NormalizationBiasOptions normalization_bias = {};
   bool measures_bias = true;  ///< false: normalization_bias is left absent
 };
 

@@ -22,6 +22,7 @@ class CompositeObjective : public Objective, public FiniteSum {
   double value_and_gradient(const ConstVectorRef& x, Batch batch, VectorRef g) const override;
   double log_value(const ConstVectorRef& x) const override;
   Index sample_count() const override { return loss_->sample_count(); }
+  std::vector<Index> parameter_groups() const override { return model_->parameter_groups(); }
   double lower_bound() const override { return loss_->lower_bound(); }
   bool attains_infimum() const override { return ridge() > 0 || loss_->attains_infimum(); }
   std::string description() const override;

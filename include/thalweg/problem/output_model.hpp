@@ -89,6 +89,12 @@ class OutputModel {
   /// the batch alone.
   virtual double batch_sum(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
                            VectorRef g) const;
+  /// The mean instead. The default divides the sum, which is one more pass over g.
+  virtual double batch_mean(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
+                            VectorRef g) const;
+
+  /// As Objective::parameter_groups: the layers of a network.
+  virtual std::vector<Index> parameter_groups() const { return {0}; }
 
   virtual std::string description() const { return "model"; }
   virtual double forward_flops() const;  ///< work of outputs(); default 2 m n

@@ -11,8 +11,8 @@ namespace thalweg {
 /// the same kind, to measure curvature and noise on. The problem must outlive it.
 class SampleSubset final : public Objective, public FiniteSum {
  public:
-  /// min(count, N) samples from the stream "subset" of the seed. Throws UsageError where the problem
-  /// is no FiniteSum.
+  /// min(count, N) samples from the stream "subset" of the seed. Throws UsageError where the
+  /// problem is no FiniteSum.
   SampleSubset(const Objective& problem, Index count, std::uint64_t seed);
 
   Index dimension() const override { return problem_.dimension(); }

@@ -48,6 +48,38 @@ RC_GTEST_FIXTURE_PROP(Blas, GemmAgreesWithEigen, ()) {
   RC_ASSERT((result - expected).norm() <= round_off * (1 + expected.norm()));
 }
 
+// Against the same product in double, with the bound of sums of k products that are rounded to
+// 2^-24.
+RC_GTEST_FIXTURE_PROP(Blas, GemmInSinglePrecisionAgreesWithDouble, ()) {
+  RandomStream random = any_stream();
+  const Index m = any_size(0, 40), n = any_size(0, 40), k = any_size(0, 40);
+  const Op op_a = any_op(), op_b = any_op();
+  const auto rounded = [](const Matrix& matrix) { return FloatMatrix(matrix.cast<float>()); };
+  const FloatMatrix a = rounded(transposed_if(op_a, random_matrix(m, k, random)));
+  const FloatMatrix b = rounded(transposed_if(op_b, random_matrix(k, n, random)));
+  const FloatMatrix c = rounded(random_matrix(m, n, random));
+  const float alpha = 0.75f, beta = -1.25f;
+  FloatMatrix result = c;
+  gemm(alpha, op_a, a, op_b, b, beta, result);
+  Matrix expected = c.cast<double>();
+  gemm(alpha, op_a, a.cast<double>(), op_b, b.cast<double>(), beta, expected);
+  RC_ASSERT((result.cast<double>() - expected).norm() <= 1e-5 * (1 + expected.norm()));
+}
+
+TEST_F(Blas, LargeProductsInSinglePrecisionAgreeWithDoubleOnEveryNumberOfThreads) {
+  RandomStream random(1, "large");
+  const Matrix a = random_matrix(723, 433, random), b = random_matrix(433, 601, random);
+  const Matrix product = a * b;
+  const FloatMatrix fa = a.cast<float>(), fb = b.cast<float>();
+  for (const int count : {1, 2, 3}) {
+    set_threads(count);
+    FloatMatrix c = FloatMatrix::Constant(723, 601, std::numeric_limits<float>::quiet_NaN());
+    gemm(1, Op::none, fa, Op::none, fb, 0, c);
+    EXPECT_LT(relative_error(c.cast<double>(), product), 1e-6);
+    EXPECT_THROW(gemm(1, Op::none, fb, Op::none, fa, 0, c), UsageError);
+  }
+}
+
 RC_GTEST_FIXTURE_PROP(Blas, SyrkAgreesWithEigenAndLeavesTheUpperTriangle, ()) {
   RandomStream random = any_stream();
   const Index n = any_size(0, 60), k = any_size(0, 60);

@@ -97,6 +97,16 @@ TEST(MakePlan, TakesTheAdaptedFlowOnlyWhereItsPromiseHoldsAndWasAskedFor) {
   EXPECT_NE(make_plan(wide, measured(wide, true, 1e2), goal).method, "adapted-flow");
 }
 
+TEST(MakePlan, ARobustLinearModelTakesNewton) {
+  ProblemSize size = network_size(200, 5, {});
+  size.linear = true;
+  EXPECT_EQ(make_plan(size, measured(size, true), {}).method, "levenberg-marquardt");
+  size.squared = false;
+  EXPECT_EQ(make_plan(size, measured(size, true), {}).method, "newton");
+  size.linear = false;
+  EXPECT_EQ(make_plan(size, measured(size, true), {}).method, "levenberg-marquardt");
+}
+
 TEST(MakePlan, TakesLbfgsWhereAnExactStepDoesNotPayOrFit) {
   const ProblemSize huge = network_size(500000, 50, {256, 256});
   EXPECT_EQ(make_plan(huge, measured(huge, std::nullopt), {}).method, "lbfgs");
@@ -221,6 +231,29 @@ TEST(MakePlan, TheAdaptedFlowGetsItsStoppingTime) {
   EXPECT_NEAR(*forecast.flow_time, expected, 1e-10);
   EXPECT_TRUE(forecast.claims_global_minimum);
   EXPECT_TRUE(forecast.claims_rate);
+}
+
+TEST(MakePlan, ARobustLossHasNoFlowTimeAndAToleranceOfItsOwnScale) {
+  ProblemSize robust = wide;
+  robust.squared = false;
+  Preflight preflight = measured(robust, true, 1e2);
+  preflight.rank->floor.reset();  // as measured for such a loss
+  preflight.initial_gradient_norm = 2e-4;
+  Goal goal;
+  EXPECT_EQ(make_plan(robust, preflight, goal).gradient_tolerance, 1e-3 * 2e-4);
+  EXPECT_EQ(make_plan(wide, preflight, goal).gradient_tolerance, 1e-3);
+  goal.target_loss = 1e-6;
+  EXPECT_NE(make_plan(robust, preflight, goal).method, "adapted-flow");
+  goal.method = "adapted-flow";
+  const Plan plan = make_plan(robust, preflight, goal);
+  EXPECT_EQ(plan.options.count("flow-time"), 0U);
+  const Forecast forecast = make_forecast(robust, preflight, plan, 1e9);
+  EXPECT_FALSE(forecast.flow_time.has_value());
+  EXPECT_FALSE(forecast.claims_global_minimum || forecast.claims_rate);
+  EXPECT_TRUE(make_forecast(wide, preflight, make_plan(wide, preflight, goal), 1e9).flow_time);
+  // Rank loss: how far the loss can fall is not known.
+  preflight.rank->full = false;
+  EXPECT_FALSE(make_forecast(robust, preflight, plan, 1e9).floor.has_value());
 }
 
 TEST(MakePlan, TheTauRuleEndsAtItsTargetNotAtAFlowTime) {

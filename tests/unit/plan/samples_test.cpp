@@ -52,7 +52,9 @@ TEST(Samples, AsManyUpdatesAsFitAndNoMore) {
     for (const std::int64_t budget : {30, 31, 59, 60, 100, 137, 200, 299}) {
       const std::int64_t updates = updates_within(c.method, c.options, samples, budget);
       SCOPED_TRACE(c.method + " within " + std::to_string(budget));
-      EXPECT_LE(samples_taken(c.method, c.options, updates), budget);
+      const std::int64_t taken = samples_taken(c.method, c.options, updates);
+      EXPECT_LE(taken, budget);
+      EXPECT_EQ(samples_of(c.method, c.options, samples, updates), taken);
       EXPECT_GT(samples_taken(c.method, c.options, updates + 1), budget);
     }
 }
@@ -75,6 +77,7 @@ TEST(Samples, FullPassesCountTheOneOfTheStart) {
   }
   const Options small{{"stepsize", "1e-9"}};
   EXPECT_EQ(samples_taken("adam", small, 9), 10 * samples);
+  EXPECT_EQ(samples_of("adam", small, samples, 9), 10 * samples);
 }
 
 TEST(Samples, TheStepsizeIsAnOptionOrNone) {

@@ -32,7 +32,7 @@ TEST(ChooseSampling, PaysForIndependenceOnlyWhereTheBiasIsSignificant) {
 TEST(ChooseSampling, SaysWhereNothingCouldBeSeen) {
   NormalizationBias far = measured(false);
   far.searched = false;
-  EXPECT_NE(choose_sampling(far).because.find("outweighs the noise"), std::string::npos);
+  EXPECT_NE(choose_sampling(far).because.find("as far down as it was followed"), std::string::npos);
   const SamplingChoice nothing = choose_sampling(NormalizationBias{});
   EXPECT_EQ(nothing.sampling, Sampling::same_batch);
   EXPECT_NE(nothing.because.find("could not be measured"), std::string::npos);

@@ -24,6 +24,7 @@ struct Command {
 };
 
 Command train_command();
+Command compare_command();
 Command check_command();
 Command plan_command();
 Command predict_command();

@@ -70,10 +70,22 @@ void Console::error(const std::string& text) const {
 
 void Console::detail(const std::string& text) const { spdlog::info("{}", text); }
 
+bool StatusLine::is_due() const { return std::chrono::steady_clock::now() - shown_ >= renewal; }
+
+void StatusLine::show(const std::string& line) {
+  shown_ = std::chrono::steady_clock::now();
+  const std::size_t blanks = width_ > line.size() ? width_ - line.size() : 0;
+  width_ = line.size();
+  write(stderr, fmt::format("\r{}{}", line, std::string(blanks, ' ')));
+}
+
+void StatusLine::end() {
+  if (width_ > 0) write(stderr, "\n");
+  width_ = 0;
+}
+
 void ProgressLine::on_step(const Progress& progress) {
-  const auto now = std::chrono::steady_clock::now();
-  if (now - shown_ < renewal) return;
-  shown_ = now;
+  if (!line_.is_due()) return;
   const StepRecord& record = progress.record;
   std::string line = fmt::format("step {:>6}  loss {:.3e}", record.iteration, record.value);
   if (record.validation) line += fmt::format("  validation {:.3e}", *record.validation);
@@ -82,13 +94,9 @@ void ProgressLine::on_step(const Progress& progress) {
     const double left = std::max(0.0, *forecast_steps_ - static_cast<double>(record.iteration));
     line += fmt::format("  forecast left {:.0f} steps", left);
   }
-  const std::size_t blanks = width_ > line.size() ? width_ - line.size() : 0;
-  width_ = line.size();
-  write(stderr, "\r" + line + std::string(blanks, ' '));
+  line_.show(line);
 }
 
-void ProgressLine::on_end(const StopReason&) {
-  if (width_ > 0) write(stderr, "\n");
-}
+void ProgressLine::on_end(const StopReason&) { line_.end(); }
 
 }  // namespace thalweg::cli

@@ -36,8 +36,19 @@ class Console {
   bool json_ = false, quiet_ = false, progress_ = true;
 };
 
-/// The line `step 23  loss 1.94e-02  ...  forecast left 15 steps` on a terminal, renewed ten times
-/// a second.
+/// A line on the terminal that is renewed, at most ten times a second.
+class StatusLine {
+ public:
+  bool is_due() const;  ///< the last one was shown long enough ago
+  void show(const std::string& line);
+  void end();  ///< what follows begins on a new line
+
+ private:
+  std::chrono::steady_clock::time_point shown_{};
+  std::size_t width_ = 0;
+};
+
+/// The line `step 23  loss 1.94e-02  ...  forecast left 15 steps` on a terminal.
 class ProgressLine final : public Observer {
  public:
   explicit ProgressLine(std::optional<double> forecast_steps) : forecast_steps_(forecast_steps) {}
@@ -46,8 +57,7 @@ class ProgressLine final : public Observer {
 
  private:
   std::optional<double> forecast_steps_;
-  std::chrono::steady_clock::time_point shown_{};
-  std::size_t width_ = 0;
+  StatusLine line_;
 };
 
 }  // namespace thalweg::cli

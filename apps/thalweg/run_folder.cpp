@@ -25,7 +25,7 @@ void RunFolder::require_usable(bool force) const {
 }
 
 std::vector<fs::path> RunFolder::own_files() const {
-  return {checkpoint(), report_json(), report_text(), trace(), model(), stdin_copy()};
+  return {checkpoint(), report_json(), report_text(), trace(), comparison(), model(), stdin_copy()};
 }
 
 void RunFolder::require_spared(const std::string& input, const std::string& what) const {

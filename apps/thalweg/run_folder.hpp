@@ -15,6 +15,7 @@ class RunFolder {
   std::filesystem::path report_json() const { return path_ / "report.json"; }
   std::filesystem::path report_text() const { return path_ / "report.txt"; }
   std::filesystem::path trace() const { return path_ / "trace.csv"; }
+  std::filesystem::path comparison() const { return path_ / "compare.csv"; }
   std::filesystem::path model() const { return path_ / "model.safetensors"; }
   std::filesystem::path checkpoint() const { return path_ / "checkpoint.safetensors"; }
   std::filesystem::path stdin_copy() const { return path_ / "stdin.data"; }

@@ -31,15 +31,7 @@ constexpr Index most_solution_numbers = 1000;
 
 Preflight measure_preflight(const Settings& settings, const Problem& problem, const Vector& start,
                             double memory_limit) {
-  // A kinked activation has no second-order remainder: the slope says nothing there.
-  Subject subject{.size = problem.size,
-                  .smooth = !settings.force && settings.activation != Activation::relu};
-  if (problem.dataset && !problem.size.classification) {
-    subject.inputs = &problem.dataset->train.inputs;
-    subject.targets = &problem.dataset->train.targets;
-  }
-  if (problem.dataset && problem.size.classification && !problem.size.linear)
-    subject.table = &problem.dataset->train.inputs;
+  const Subject subject = subject_of(settings, problem);
   return thalweg::measure(*problem.objective, start, subject, settings.goal, memory_limit,
                           settings.seed);
 }
@@ -51,16 +43,6 @@ void name_rows(const Problem& problem, Preflight& preflight) {
     row = problem.file_rows[static_cast<std::size_t>(row)];
 }
 
-double memory_limit_of(const Settings& settings) {
-  return settings.memory_limit.value_or(default_memory_limit());
-}
-
-/// Something left out of the data is worth a warning, the rest a note.
-void announce_data(const Console& console, const std::vector<std::string>& notices) {
-  for (const std::string& notice : notices)
-    notice.find("left out") != std::string::npos ? console.warning(notice) : console.note(notice);
-}
-
 /// Refuses before anything of the size of the model is allocated.
 void refuse_large_model(const Settings& settings, const ProblemSize& size) {
   const std::string method = settings.goal.method.value_or("gd");
@@ -68,14 +50,6 @@ void refuse_large_model(const Settings& settings, const ProblemSize& size) {
   options.erase("eps");
   options.erase("budget-rule");
   refuse_too_large(method, step_cost(method, options, size), memory_limit_of(settings), size);
-}
-
-void require_usable_folder(const Settings& settings) {
-  const RunFolder folder(settings.out);
-  folder.require_usable(settings.force);
-  folder.require_spared(settings.data, "DATA");
-  folder.require_spared(settings.labels, "--labels");
-  folder.require_spared(settings.init, "--init");
 }
 
 /// The table or the built-in problem, with the published settings where they were asked for.
@@ -311,6 +285,36 @@ Session restore_session(const RunFolder& folder, const RunOrigin& origin,
 }
 
 }  // namespace
+
+Subject subject_of(const Settings& settings, const Problem& problem) {
+  // A kinked activation has no second-order remainder: the slope says nothing there.
+  Subject subject{.size = problem.size,
+                  .smooth = !settings.force && settings.activation != Activation::relu};
+  if (problem.dataset && !problem.size.classification) {
+    subject.inputs = &problem.dataset->train.inputs;
+    subject.targets = &problem.dataset->train.targets;
+  }
+  if (problem.dataset && problem.size.classification && !problem.size.linear)
+    subject.table = &problem.dataset->train.inputs;
+  return subject;
+}
+
+double memory_limit_of(const Settings& settings) {
+  return settings.memory_limit.value_or(default_memory_limit());
+}
+
+void announce_data(const Console& console, const std::vector<std::string>& notices) {
+  for (const std::string& notice : notices)
+    notice.find("left out") != std::string::npos ? console.warning(notice) : console.note(notice);
+}
+
+void require_usable_folder(const Settings& settings) {
+  const RunFolder folder(settings.out);
+  folder.require_usable(settings.force);
+  folder.require_spared(settings.data, "DATA");
+  folder.require_spared(settings.labels, "--labels");
+  folder.require_spared(settings.init, "--init");
+}
 
 Settings begin(const Invocation& invocation) {
   Settings settings = read_settings(invocation.words);

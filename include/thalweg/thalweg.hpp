@@ -43,6 +43,7 @@
 #include "thalweg/model/two_point.hpp"
 #include "thalweg/model/worst_case_mean.hpp"
 #include "thalweg/plan/planner.hpp"
+#include "thalweg/plan/samples.hpp"
 #include "thalweg/plan/sampling.hpp"
 #include "thalweg/preflight/preflight.hpp"
 #include "thalweg/preflight/sampling.hpp"
@@ -56,4 +57,5 @@
 #include "thalweg/run/run.hpp"
 #include "thalweg/run/stopping.hpp"
 #include "thalweg/run/trace.hpp"
+#include "thalweg/session/compare.hpp"
 #include "thalweg/session/session.hpp"

@@ -186,6 +186,13 @@ const std::vector<MethodInfo>& methods() {
   return all;
 }
 
+bool has_option(const MethodInfo& method, const std::string& key) {
+  const auto names = [&](const std::string& name) {
+    return std::ranges::find(method.options, name, &OptionInfo::key) != method.options.end();
+  };
+  return names(key) || (key == "eta" && names("stepsize")) || (key == "stepsize" && names("eta"));
+}
+
 const MethodInfo& find_method(const std::string& name) {
   const auto found = std::ranges::find(methods(), name, &MethodInfo::name);
   if (found != methods().end()) return *found;

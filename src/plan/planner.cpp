@@ -229,14 +229,11 @@ std::string describe(const Stop& stop) {
   return text.empty() ? "no target" : text;
 }
 
-// Steps a default run may take: half of the time promised for the size (30 s on 2000 rows, 2
-// minutes on 10 000, two cores), at a speed this machine class keeps even beside other load.
+// Steps a default run may take.
 std::int64_t affordable_steps(const Plan& plan, const ProblemSize& size) {
-  constexpr double seconds_per_row = 6e-3, least_seconds = 12, speed = 2e10;
   constexpr double fewest = 50, most = 10000;
-  const double seconds = std::max(least_seconds, seconds_per_row * count(size.samples));
   const double work = weighted_work(step_cost(plan.method, plan.options, size));
-  return static_cast<std::int64_t>(std::clamp(seconds * speed / work, fewest, most));
+  return static_cast<std::int64_t>(std::clamp(affordable_work(size) / work, fewest, most));
 }
 
 void choose_steps(const ProblemSize& size, const Goal& goal, Plan& plan) {

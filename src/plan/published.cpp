@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 
+#include "thalweg/plan/samples.hpp"
 #include "work.hpp"
 
 namespace thalweg {
@@ -91,26 +91,6 @@ Options options_of(const Experiment& experiment, const Setting& setting) {
   return options;
 }
 
-double number(const Options& options, const std::string& key, double otherwise) {
-  const std::string given = plan::option(options, key, "");
-  double value = otherwise;
-  std::from_chars(given.data(), given.data() + given.size(), value);
-  return value;
-}
-
-// The most steps that draw no more samples than the budget. spider begins each period with a full
-// gradient.
-std::int64_t steps_within(double budget, std::string_view method, const Options& options,
-                          Index samples) {
-  if (method != "spider")
-    return static_cast<std::int64_t>(budget / samples_per_step(method, options, samples));
-  const double all = plan::count(samples), period = number(options, "period", 20);
-  const double pair = 2 * std::min(all, number(options, "batch", 64));
-  const double whole = std::floor(budget / (all + (period - 1) * pair));
-  const double rest = budget - whole * (all + (period - 1) * pair) - all;
-  return static_cast<std::int64_t>(whole * period + (rest >= 0 ? 1 + std::floor(rest / pair) : 0));
-}
-
 }  // namespace
 
 std::optional<PublishedSettings> published_settings(std::string_view problem,
@@ -126,7 +106,8 @@ std::optional<PublishedSettings> published_settings(std::string_view problem,
       converted(*experiment, experiment->preparation.stepsize, experiment->preparation.exponent);
   published.steps = experiment->steps;
   if (experiment->samples > 0)
-    published.steps = steps_within(experiment->samples, method, published.options, samples);
+    published.steps = updates_within(std::string(method), published.options, samples,
+                                     static_cast<std::int64_t>(experiment->samples));
   return published;
 }
 
@@ -135,25 +116,6 @@ std::vector<std::string> published_methods(std::string_view problem) {
   for (const Setting& setting : settings)
     if (setting.problem == problem) names.emplace_back(setting.method);
   return names;
-}
-
-double samples_per_step(std::string_view method, const std::map<std::string, std::string>& options,
-                        Index samples) {
-  const double all = plan::count(samples);
-  const auto drawn = [&](const char* key, double otherwise) {
-    return std::min(all, number(options, key, otherwise));
-  };
-  const bool draws = method == "ian-sgd" || method == "clipped-sgd" || method == "nsgd-momentum" ||
-                     method == "spider";
-  const double batch = drawn("batch", method == "sgd" ? 1 : draws ? 64 : 0);
-  if (batch == 0) return all;
-  if (method == "ian-sgd") return batch + drawn("independent-batch", 4);
-  if (method == "clipped-sgd") return batch + drawn("independent-batch", 0);
-  if (method == "spider") {
-    const double period = number(options, "period", 20);
-    return (all + (period - 1) * 2 * batch) / period;
-  }
-  return batch;
 }
 
 }  // namespace thalweg

@@ -8,7 +8,6 @@
 #include <cmath>
 
 #include "thalweg/method/normalized_theory.hpp"
-#include "thalweg/plan/published.hpp"
 #include "thalweg/plan/sampling.hpp"
 
 namespace thalweg::plan {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "thalweg/core/error.hpp"
-#include "thalweg/plan/published.hpp"
+#include "thalweg/plan/samples.hpp"
 #include "work.hpp"
 
 namespace thalweg {
@@ -176,7 +176,7 @@ StepCost first_order_cost(const std::string& method, const Options& options,
   const FirstOrderShape shape = first_order_shape(method);
   StepCost cost;
   // On batches: their share of a pass, and the same again for the measurement once per epoch.
-  const double share = samples_per_step(method, options, size.samples) / count(size.samples);
+  const double share = samples_per_update(method, options, size.samples) / count(size.samples);
   const double passes = share < 1 ? 2 * share : shape.gradients;
   cost.flops =
       passes * part.gradient + shape.values * part.forward + 2 * shape.vectors * part.parameters;

@@ -44,6 +44,15 @@ inline double weighted_work(const StepCost& cost) {
   return cost.dense_flops + slowdown * (cost.flops - cost.dense_flops);
 }
 
+/// Work that whole runs on so many samples may take by default: half of the time promised for the
+/// size (30 s on 2000 rows, 2 minutes on 10 000, two cores), at a speed this machine class keeps even
+/// beside other load. In the flops of weighted_work.
+inline constexpr double sustained_speed = 2e10;  // per second
+inline double affordable_work(const ProblemSize& size) {
+  constexpr double seconds_per_row = 6e-3, least_seconds = 12;
+  return std::max(least_seconds, seconds_per_row * count(size.samples)) * sustained_speed;
+}
+
 /// Work of a whole run with the typical number of steps.
 double typical_work(const std::string& method, const Options& options, const ProblemSize& size);
 

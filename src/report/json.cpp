@@ -462,6 +462,85 @@ void fields(Archive& a, SolutionSection& s) {
 }
 
 template <class Archive>
+void fields(Archive& a, Spread& s) {
+  a("median", s.median);
+  a("lower_quartile", s.lower_quartile);
+  a("upper_quartile", s.upper_quartile);
+}
+
+template <class Archive>
+void fields(Archive& a, HeldBackResult& h) {
+  a("loss", h.loss);
+  fields(a, h.metrics);
+}
+
+template <class Archive>
+void fields(Archive& a, ComparedRun& r) {
+  a("seed", r.seed);
+  a("outcome", r.outcome);
+  a("steps", r.steps);
+  a("samples", r.samples);
+  a("value", r.value);
+  a("gradient_norm", r.gradient_norm);
+  a("samples_to_target", r.samples_to_target);
+  a("validation", r.validation);
+  a("test", r.test);
+  a("seconds", r.seconds);
+}
+
+template <class Archive>
+void fields(Archive& a, TuningSection& t) {
+  a("trials", t.trials);
+  a("samples", t.samples);
+  a("seconds", t.seconds);
+  a.unless_empty("because", t.because);
+  a.unless_empty("option", t.option);
+  a("planned", t.planned);
+  a("chosen", t.chosen);
+  if (t.trials > 0) a("at_edge", t.at_edge);
+}
+
+template <class Archive>
+void fields(Archive& a, ComparedMethod& m) {
+  a("method", m.method);
+  a("options", m.options);
+  a("tuning", m.tuning);
+  a("value", m.value);
+  a("gradient_norm", m.gradient_norm);
+  a("samples_to_target", m.samples_to_target);
+  a("reached", m.reached);
+  a("validation_loss", m.validation_loss);
+  a("validation_score", m.validation_score);
+  a("test_loss", m.test_loss);
+  a("test_score", m.test_score);
+  a("seconds", m.seconds);
+  a("diverged", m.diverged);
+  a("runs", m.runs);
+}
+
+template <class Archive>
+void fields(Archive& a, RankedMethod& r) {
+  a("method", r.method);
+  a("rank", r.rank);
+  a("not_distinguishable_from", r.not_distinguishable_from);
+}
+
+template <class Archive>
+void fields(Archive& a, ComparisonSection& c) {
+  a("samples", c.samples);
+  a("sample_count", c.sample_count);
+  a("seeds", c.seeds);
+  a("interrupted", c.interrupted);
+  a("tuning_trials", c.tuning_trials);
+  a("tuning_seed", c.tuning_seed);
+  a("target", c.target);
+  a("target_given", c.target_given);
+  a("decisions", c.decisions);
+  a("methods", c.methods);
+  a("ranking", c.ranking);
+}
+
+template <class Archive>
 void fields(Archive& a, Record& r) {
   a("manifest", r.manifest);
   a("data", r.data);
@@ -474,6 +553,7 @@ void fields(Archive& a, Record& r) {
   a("robust", r.robust);
   a.unless_empty("certificates", r.certificates);
   a("solution", r.solution);
+  a("comparison", r.comparison);
   a.unless_empty("advice", r.advice);
 }
 

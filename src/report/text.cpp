@@ -7,51 +7,10 @@
 #include <cmath>
 
 #include "thalweg/report/report.hpp"
+#include "words.hpp"
 
 namespace thalweg::report {
 namespace {
-
-constexpr std::size_t listed_names = 8;  // longer lists of columns are counted, not listed
-
-std::string number(double value) { return fmt::format("{:.3g}", value); }
-
-std::string number(const std::optional<double>& value) { return value ? number(*value) : "-"; }
-
-std::string duration(double seconds) {
-  if (seconds < 1e-3) return fmt::format("{:.2g} ms", 1e3 * seconds);
-  if (seconds < 120) return fmt::format("{:.2f} s", seconds);
-  if (seconds < 7200) return fmt::format("{:.1f} min", seconds / 60);
-  return fmt::format("{:.1f} h", seconds / 3600);
-}
-
-std::string size(double bytes) {
-  if (bytes < 1e3) return fmt::format("{:.0f} B", bytes);
-  if (bytes < 1e6) return fmt::format("{:.0f} kB", bytes / 1e3);
-  if (bytes < 1e9) return fmt::format("{:.0f} MB", bytes / 1e6);
-  return fmt::format("{:.1f} GB", bytes / 1e9);
-}
-
-std::string count(double steps) {
-  return steps < 1e6 ? fmt::format("{:.0f}", std::ceil(steps)) : number(steps);
-}
-
-std::string plural(Index n, const char* one, const char* many) {
-  return fmt::format("{} {}", n, n == 1 ? one : many);
-}
-
-std::string list(const std::vector<std::string>& names) {
-  if (names.size() <= listed_names) return fmt::format("{}", fmt::join(names, ", "));
-  const std::vector<std::string> head(names.begin(), names.begin() + listed_names);
-  return fmt::format("{} and {} more", fmt::join(head, ", "), names.size() - listed_names);
-}
-
-/// Pads to the width of the longest entry of a column of texts.
-template <class Items, class Text>
-std::size_t width_of(const Items& items, Text text) {
-  std::size_t width = 0;
-  for (const auto& item : items) width = std::max(width, text(item).size());
-  return width;
-}
 
 const char* word(Status status) {
   return status == Status::pass ? "ok" : status == Status::fail ? "fails" : "unknown";
@@ -180,12 +139,7 @@ std::string describe_plan(const Plan& plan) {
   for (const auto& [key, value] : plan.options) options.push_back(key + "=" + value);
   if (!options.empty()) text += fmt::format("\n  with     {}", fmt::join(options, " "));
   text += "\n";
-  for (const Decision& decision : plan.decisions) {
-    text += fmt::format("  because  {} {}: {}\n", decision.what, decision.chosen, decision.because);
-    for (const Rejected& rejected : decision.rejected)
-      text += fmt::format("  not      {} ({})\n", rejected.option, rejected.why);
-  }
-  return text;
+  return text + describe_decisions(plan.decisions);
 }
 
 std::string amount(const Forecast& forecast) {
@@ -227,9 +181,10 @@ std::string describe_forecast(const Forecast& forecast) {
     text += fmt::format("; stable by step {}", count(*forecast.transition_bound));
   if (forecast.regime) text += "\n  regime      " + describe_regime(forecast);
   if (forecast.samples)
-    text += fmt::format("\n  samples     {} to a first-order point on average, if the measured "
-                        "laws hold",
-                        count(*forecast.samples));
+    text += fmt::format(
+        "\n  samples     {} to a first-order point on average, if the measured "
+        "laws hold",
+        count(*forecast.samples));
   return text + "\n" + describe_assumptions(forecast.assumptions);
 }
 
@@ -358,6 +313,7 @@ std::string text_before_run(const Record& record) {
 }
 
 std::string text_after_run(const Record& record) {
+  if (record.comparison) return describe_comparison(*record.comparison);
   if (!record.outcome) return {};
   std::string text = "\n" + describe_outcome(*record.outcome, record.forecast);
   if (record.phases) text += describe_phases(*record.phases);

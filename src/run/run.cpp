@@ -58,7 +58,8 @@ class Loop {
         options_(options),
         context_(options.context),
         stop_(any_of({non_finite(), interruption(), options.stop})),
-        last_step_(stop_->last_step()) {
+        last_step_(stop_->last_step()),
+        most_samples_(stop_->most_samples()) {
     if (options.checkpoint) extra_ = options.checkpoint->extra;
   }
 
@@ -136,7 +137,7 @@ class Loop {
     if (options_.validation && moved && finite) record.validation = options_.validation(state_->x);
     record.seconds = history_.seconds = clock.seconds();
     history_.trace.push_back(std::move(record));
-    if (moved && finite) note_best(step);
+    if (moved && finite && counts(step)) note_best(step);
     thin(history_);
   }
 
@@ -144,6 +145,11 @@ class Loop {
     history_.steps += record.updates;
     history_.evaluations += record.evaluations;
     history_.samples += record.drawn.value_or(record.evaluations * problem_.sample_count());
+  }
+
+  // Whether the step just done is within the samples allowed; the start was given.
+  bool counts(std::int64_t step) const {
+    return step == 0 || !most_samples_ || history_.samples <= *most_samples_;
   }
 
   // Where the value has lost its digits its logarithm must tell how far the run has come.
@@ -190,6 +196,8 @@ class Loop {
     const bool stop_requested = options_.stop_token && options_.stop_token->requested();
     reasons_ = stop_->check_all(progress(stop_requested));
     if (const auto& halt = history_.trace.back().halt) reasons_.push_back(judged(*halt));
+    if (!counts(history_.steps))
+      std::erase_if(reasons_, [](const auto& r) { return r.outcome == Outcome::converged; });
     std::ranges::transform(reasons_, reasons_.begin(), without_non_finite);
     std::ranges::stable_sort(reasons_, outranks);
     return !reasons_.empty();
@@ -272,7 +280,8 @@ class Loop {
   const RunOptions& options_;
   Context context_;
   StopWhen stop_;
-  std::optional<std::int64_t> last_step_;  // at which the run ends at the latest
+  std::optional<std::int64_t> last_step_;     // at which the run ends at the latest
+  std::optional<std::int64_t> most_samples_;  // beyond which a step does not count
   std::map<std::string, std::string> extra_;
   RunHistory history_;
   std::unique_ptr<State> state_;

@@ -109,6 +109,21 @@ class MaxSteps final : public Criterion {
   std::int64_t steps_;
 };
 
+class SampleLimit final : public Criterion {
+ public:
+  explicit SampleLimit(std::int64_t samples) : samples_(samples) {}
+  std::optional<StopReason> check(const Progress& progress) const override {
+    if (progress.record.samples < samples_) return std::nullopt;
+    return StopReason{Outcome::budget_exhausted, "sample-limit",
+                      static_cast<double>(progress.record.samples), static_cast<double>(samples_),
+                      budget_advice(progress, "allow more samples")};
+  }
+  std::optional<std::int64_t> most_samples() const override { return samples_; }
+
+ private:
+  std::int64_t samples_;
+};
+
 class TimeLimit final : public Criterion {
  public:
   explicit TimeLimit(double seconds) : seconds_(seconds) {}
@@ -226,6 +241,30 @@ StopReason leading(const std::vector<StopReason>& reasons) {
   return *std::min_element(reasons.begin(), reasons.end(), outranks);
 }
 
+// The smallest of the limits that the criteria know.
+template <class Limit>
+std::optional<std::int64_t> least(const std::vector<StopWhen>& criteria, Limit limit_of) {
+  std::optional<std::int64_t> result;
+  for (const StopWhen& criterion : criteria)
+    if (const auto limit = limit_of(*criterion)) result = std::min(*limit, result.value_or(*limit));
+  return result;
+}
+
+// The largest, where all know one.
+template <class Limit>
+std::optional<std::int64_t> largest(const std::vector<StopWhen>& criteria, Limit limit_of) {
+  std::int64_t result = 0;
+  for (const StopWhen& criterion : criteria) {
+    const auto limit = limit_of(*criterion);
+    if (!limit) return std::nullopt;
+    result = std::max(result, *limit);
+  }
+  return result;
+}
+
+constexpr auto last_step_of = [](const Criterion& c) { return c.last_step(); };
+constexpr auto most_samples_of = [](const Criterion& c) { return c.most_samples(); };
+
 class AnyOf final : public Criterion {
  public:
   explicit AnyOf(std::vector<StopWhen> criteria) : criteria_(std::move(criteria)) {}
@@ -241,10 +280,10 @@ class AnyOf final : public Criterion {
     return reasons;
   }
   std::optional<std::int64_t> last_step() const override {
-    std::optional<std::int64_t> least;
-    for (const StopWhen& criterion : criteria_)
-      if (const auto step = criterion->last_step()) least = std::min(*step, least.value_or(*step));
-    return least;
+    return least(criteria_, last_step_of);
+  }
+  std::optional<std::int64_t> most_samples() const override {
+    return least(criteria_, most_samples_of);
   }
 
  private:
@@ -271,13 +310,10 @@ class AllOf final : public Criterion {
     return reasons;
   }
   std::optional<std::int64_t> last_step() const override {
-    std::int64_t largest = 0;
-    for (const StopWhen& criterion : criteria_) {
-      const auto step = criterion->last_step();
-      if (!step) return std::nullopt;
-      largest = std::max(largest, *step);
-    }
-    return largest;
+    return largest(criteria_, last_step_of);
+  }
+  std::optional<std::int64_t> most_samples() const override {
+    return largest(criteria_, most_samples_of);
   }
 
  private:
@@ -334,6 +370,11 @@ StopWhen zero_gradient() { return std::make_shared<GradientTolerance>("zero-grad
 StopWhen max_steps(std::int64_t steps) {
   require_parameter(steps >= 0, "max steps", "be at least 0", static_cast<double>(steps));
   return std::make_shared<MaxSteps>(steps);
+}
+
+StopWhen sample_limit(std::int64_t samples) {
+  require_parameter(samples >= 0, "sample limit", "be at least 0", static_cast<double>(samples));
+  return std::make_shared<SampleLimit>(samples);
 }
 
 StopWhen time_limit(double seconds) {

@@ -32,13 +32,14 @@ report::ProblemSection problem_section(const Objective& problem) {
   return section;
 }
 
+bool may_rise(const Preflight& preflight, std::string_view method) {
+  return preflight.separability && (is_large_step(method) || method == "sgd");
+}
+
 StopWhen stopping(const Goal& goal, const report::Record& record, const StopOptions& options) {
   const Plan& plan = *record.plan;
   std::vector<StopWhen> criteria = {zero_gradient(), max_steps(plan.max_steps)};
-  // The loss of a large step may rise to any height and still come down, as proved.
-  const bool large_steps =
-      record.preflight->separability && (is_large_step(plan.method) || plan.method == "sgd");
-  if (!large_steps) criteria.push_back(divergence());
+  if (!may_rise(*record.preflight, plan.method)) criteria.push_back(divergence());
   // The user wants every one of them.
   const bool all_steps = (goal.max_steps || goal.budget) && !goal.target_loss;
   if (!all_steps) criteria.push_back(stall());

@@ -4,7 +4,8 @@ import harness
 from harness import CliTest
 
 TABLE = "a,b,y\n" + "".join(f"{i},{(i * 7) % 11},{(i * i) % 13 + 0.5}\n" for i in range(40))
-COMMANDS = ["train", "check", "plan", "predict", "certify", "resume", "report", "solve", "methods"]
+COMMANDS = ["train", "check", "plan", "compare", "predict", "certify", "resume", "report", "solve",
+            "methods"]
 
 
 class Help(CliTest):
@@ -52,7 +53,7 @@ class UsageErrors(CliTest):
         self.assert_error(self.run_in_folder(), 2, "train, check")
 
     def test_unknown_command(self):
-        self.assert_error(self.run_in_folder("compare"), 2, 'unknown command "compare"')
+        self.assert_error(self.run_in_folder("contrast"), 2, 'unknown command "contrast"')
 
     def test_no_data(self):
         self.assert_error(self.run_in_folder("train", "--target", "y"), 2, "DATA")

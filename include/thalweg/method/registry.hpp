@@ -33,6 +33,9 @@ struct MethodInfo {
       used_options;
 };
 
+/// Whether an option of the method has this name; `eta` and `stepsize` are two names of one.
+bool has_option(const MethodInfo& method, const std::string& key);
+
 const std::vector<MethodInfo>& methods();
 /// Throws UsageError that lists the names.
 const MethodInfo& find_method(const std::string& name);

@@ -44,9 +44,4 @@ std::optional<PublishedSettings> published_settings(std::string_view problem,
 /// The methods that published_settings knows for a problem; empty: none.
 std::vector<std::string> published_methods(std::string_view problem);
 
-/// Sample evaluations of one step of a method with these options on so many samples, on average: a
-/// batch, two of them, or all.
-double samples_per_step(std::string_view method, const std::map<std::string, std::string>& options,
-                        Index samples);
-
 }  // namespace thalweg

@@ -76,6 +76,72 @@ struct SolutionSection {
   std::optional<double> digits;  ///< correct digits against certified values
 };
 
+/// Of numbers from several seeds: the median, and the quartiles between which the middle half lies.
+struct Spread {
+  double median = 0, lower_quartile = 0, upper_quartile = 0;
+};
+/// On rows held back.
+struct HeldBackResult {
+  double loss = 0;
+  Metrics metrics;
+};
+/// One run of a comparison. Value, gradient norm and what is held back belong to the best point
+/// that the run measured within its samples.
+struct ComparedRun {
+  std::uint64_t seed = 0;
+  std::int64_t steps = 0, samples = 0;
+  double value = 0;
+  std::optional<double> gradient_norm;
+  std::optional<std::int64_t> samples_to_target;  ///< absent: the target was not reached
+  std::optional<HeldBackResult> validation, test;
+  double seconds = 0;
+  Outcome outcome = Outcome::failed;
+};
+/// How the stepsize of a compared method was found.
+struct TuningSection {
+  std::int64_t trials = 0, samples = 0;  ///< runs made for it, and their sample evaluations
+  double seconds = 0;
+  std::string because;            ///< why there are no trials, where there are none
+  std::string option;             ///< the option that sets the stepsize; empty: there is none
+  std::optional<double> planned;  ///< its value by the plan, or as given
+  std::optional<double> chosen;   ///< the one of the best trial
+  bool at_edge = false;           ///< the smallest or the largest that was tried
+};
+struct ComparedMethod {
+  std::string method;
+  std::map<std::string, std::string> options;  ///< all, with the values used
+  TuningSection tuning;
+  std::optional<Spread> value, gradient_norm, seconds;
+  std::optional<Spread> validation_loss, test_loss;
+  std::optional<Spread> validation_score, test_score;  ///< R2, or accuracy of classes
+  std::int64_t reached = 0;                            ///< runs that reached the target
+  std::optional<double> samples_to_target;  ///< median; absent where half of the runs did not
+  std::int64_t diverged = 0;                ///< runs that diverged or failed
+  std::vector<ComparedRun> runs;
+};
+struct RankedMethod {
+  std::string method;
+  std::int64_t rank = 1;  ///< 1 + the number of methods that are distinguishably better
+  std::vector<std::string> not_distinguishable_from;  ///< in the order of the ranking
+};
+/// Fewer seeds say nothing about the spread: no method is called better.
+inline constexpr std::size_t least_seeds_for_a_verdict = 3;
+
+/// Methods on the same problem, from the same starts, with the same number of samples.
+struct ComparisonSection {
+  std::int64_t samples = 0;  ///< sample evaluations allowed to each run
+  Index sample_count = 0;    ///< samples of the problem: one pass
+  std::int64_t tuning_trials = 0;
+  std::uint64_t tuning_seed = 0;
+  std::vector<std::uint64_t> seeds;  ///< those that all methods have run
+  bool interrupted = false;          ///< there were to be more
+  std::optional<double> target;      ///< value whose samples are counted
+  bool target_given = false;
+  std::vector<Decision> decisions;
+  std::vector<ComparedMethod> methods;
+  std::vector<RankedMethod> ranking;  ///< smallest median first
+};
+
 /// The record; absent sections do not apply or do not exist yet.
 struct Record {
   Manifest manifest;
@@ -89,6 +155,7 @@ struct Record {
   std::optional<RobustSection> robust;
   std::vector<Certificate> certificates;
   std::optional<SolutionSection> solution;
+  std::optional<ComparisonSection> comparison;
   std::vector<std::string> advice;
 };
 
@@ -100,9 +167,13 @@ Record from_json(const std::string& json, const std::string& origin);
 /// One page of text: what is known before the first step, then what came of it.
 std::string to_text(const Record& record);
 std::string text_before_run(const Record& record);  ///< data, preflight, plan, forecast
-std::string text_after_run(const Record& record);   ///< outcome, certificates, solution, advice
+/// outcome, certificates, solution, advice; or what a comparison found
+std::string text_after_run(const Record& record);
 /// The lines of single sections, for callers that print them alone.
 std::string describe_data(const DataSection& data);
+std::string describe_comparison(const ComparisonSection& comparison);
+/// The runs of a comparison as CSV, one line each.
+std::string comparison_csv(const ComparisonSection& comparison);
 std::string describe_certificates(const std::vector<Certificate>& certificates);
 
 /// { "schema", "error": { code, what, where, remedy } }; empty parts are left out.

@@ -41,6 +41,9 @@ class Criterion {
   virtual std::vector<StopReason> check_all(const Progress& progress) const;
   /// The step at which it holds at the latest, whatever happens; absent: there is none.
   virtual std::optional<std::int64_t> last_step() const { return std::nullopt; }
+  /// Sample evaluations beyond which a step does not count; absent: there is no such number. A
+  /// point that took more is neither returned nor converged, the start aside.
+  virtual std::optional<std::int64_t> most_samples() const { return std::nullopt; }
 };
 using StopWhen = std::shared_ptr<const Criterion>;
 
@@ -56,6 +59,8 @@ StopWhen target_loss(double target);      ///< converged: value <= target
 StopWhen gradient_tolerance(double eps);  ///< converged: gradient norm <= eps
 StopWhen zero_gradient();  ///< converged: gradient norm <= 0, unless value and gradient underflow
 StopWhen max_steps(std::int64_t steps);  ///< budget_exhausted: iteration >= steps
+/// budget_exhausted: samples >= limit. The step that goes beyond does not count; see most_samples.
+StopWhen sample_limit(std::int64_t samples);
 StopWhen time_limit(double seconds);     ///< budget_exhausted: seconds >= limit
 /// early_stopped: validation evaluations since the best one >= evaluations
 StopWhen patience(std::int64_t evaluations);

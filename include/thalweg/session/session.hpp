@@ -40,6 +40,8 @@ struct StopOptions {
   bool validated = false;      ///< rows are held back
   std::int64_t patience = 20;  ///< evaluations without improvement on them
 };
+/// Whether the loss may rise to any height and still come down, as proved: no divergence then.
+bool may_rise(const Preflight& preflight, std::string_view method);
 StopWhen stopping(const Goal& goal, const report::Record& record, const StopOptions& options);
 
 /// The phases of a large-step run; absent for other methods.

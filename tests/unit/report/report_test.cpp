@@ -88,6 +88,52 @@ OutcomeSection outcome() {
   return o;
 }
 
+ComparisonSection comparison() {
+  ComparedRun run;
+  run.seed = 1;
+  run.steps = 482;
+  run.samples = 30848;
+  run.value = 0.1 + 0.2;
+  run.gradient_norm = 1.0 / 3.0;
+  run.samples_to_target = 5440;
+  run.validation = HeldBackResult{
+      .loss = 0.25,
+      .metrics = Metrics{.rmse = {}, .mae = {}, .r2 = {}, .accuracy = 0.75, .cross_entropy = {}}};
+  run.seconds = 0.5;
+  run.outcome = Outcome::budget_exhausted;
+  ComparedMethod adam;
+  adam.method = "adam";
+  adam.options = {{"stepsize", "0.035"}};
+  adam.tuning = {12, 370176, 0.25, "", "stepsize", 1e-3, 0.035, true};
+  adam.value = Spread{0.3, 0.25, 0.35};
+  adam.gradient_norm = Spread{0.1, 0.1, 0.1};
+  adam.seconds = Spread{0.5, 0.5, 0.5};
+  adam.validation_loss = Spread{0.25, 0.25, 0.25};
+  adam.validation_score = Spread{0.75, 0.75, 0.75};
+  adam.reached = 1;
+  adam.samples_to_target = 5440;
+  adam.runs = {run};
+  ComparedMethod gd = adam;
+  gd.method = "gd";
+  gd.tuning = {0, 0, 0, "no stepsize to set", "", {}, {}, false};
+  gd.runs[0].outcome = Outcome::diverged;
+  gd.runs[0].samples_to_target.reset();
+  gd.runs[0].validation.reset();
+  gd.samples_to_target.reset();
+  gd.reached = 0;
+  gd.diverged = 1;
+  ComparisonSection section;
+  section.samples = 30900;
+  section.sample_count = 1030;
+  section.tuning_trials = 12;
+  section.seeds = {1, 2, 3};
+  section.target = 0.5;
+  section.decisions = {{"samples", "30900", "30 passes", {}}};
+  section.methods = {adam, gd};
+  section.ranking = {{"adam", 1, {"gd"}}, {"gd", 1, {"adam"}}};
+  return section;
+}
+
 /// Every section, every kind of field.
 Record full_record() {
   Record record;
@@ -129,12 +175,16 @@ Record full_record() {
 }
 
 TEST(ReportJson, ComesBackAsItWent) {
-  const std::string json = to_json(full_record());
+  Record record = full_record();
+  record.comparison = comparison();
+  const std::string json = to_json(record);
   EXPECT_EQ(to_json(from_json(json, "test")), json);
 }
 
 TEST(ReportJson, FieldsStandWhereTheSchemaSays) {
-  const auto json = nlohmann::json::parse(to_json(full_record()));
+  Record record = full_record();
+  record.comparison = comparison();
+  const auto json = nlohmann::json::parse(to_json(record));
   EXPECT_EQ(json.at("schema"), "thalweg-report/1");
   EXPECT_EQ(json.at("outcome").at("outcome"), "stalled");
   EXPECT_EQ(json.at("outcome").at("reason").at("criterion"), "stall");
@@ -153,12 +203,18 @@ TEST(ReportJson, FieldsStandWhereTheSchemaSays) {
   EXPECT_EQ(json.at("certificates").at(1).at("verdict"), "undecided");
   EXPECT_EQ(json.at("solution").at("parameters").size(), 3U);
   EXPECT_EQ(json.at("manifest").at("seed"), 18446744073709551615ULL);
+  const auto& compared = json.at("comparison").at("methods").at(0);
+  EXPECT_EQ(compared.at("value").at("upper_quartile"), 0.35);
+  EXPECT_EQ(compared.at("tuning").at("samples"), 370176);
+  EXPECT_EQ(compared.at("runs").at(0).at("validation").at("accuracy"), 0.75);
+  EXPECT_EQ(compared.at("runs").at(0).at("outcome"), "budget_exhausted");
+  EXPECT_EQ(json.at("comparison").at("ranking").at(0).at("not_distinguishable_from").at(0), "gd");
 }
 
 TEST(ReportJson, WhatIsAbsentIsNotWritten) {
   const auto json = nlohmann::json::parse(to_json(Record{}));
   for (const char* section : {"data", "problem", "preflight", "plan", "forecast", "outcome",
-                              "certificates", "solution", "advice"})
+                              "certificates", "solution", "comparison", "advice"})
     EXPECT_FALSE(json.contains(section)) << section;
   EXPECT_FALSE(nlohmann::json::parse(to_json(full_record()))
                    .at("preflight")
@@ -283,6 +339,45 @@ TEST(ReportManifest, NamesBuildAndMachine) {
   EXPECT_FALSE(manifest.blas.empty());
   EXPECT_EQ(manifest.started.size(), std::string("2026-01-01T00:00:00Z").size());
   EXPECT_EQ(manifest.seed, 5U);
+}
+
+TEST(ComparisonText, SaysWhatWasFoundAndWhatIsNotApart) {
+  const std::string text = describe_comparison(comparison());
+  EXPECT_NE(text.find("2 methods, 30900 samples per run, seeds 1, 2, 3\n"), std::string::npos);
+  EXPECT_NE(text.find("0.25 .. 0.35"), std::string::npos);
+  EXPECT_NE(text.find("stepsize 0.035, 35 times the plan's, at the edge of the search (12 runs, "
+                      "370176 samples)"),
+            std::string::npos);
+  EXPECT_NE(text.find("no stepsize to set"), std::string::npos);
+  EXPECT_NE(text.find("1 of 1"), std::string::npos) << "diverged";
+  EXPECT_NE(text.find("its accuracy"), std::string::npos);
+  EXPECT_NE(text.find("not distinguishable: adam, gd\n"), std::string::npos);
+  EXPECT_EQ(text.find("distinguishable from all others"), std::string::npos);
+}
+
+TEST(ComparisonText, EveryPairWithoutAVerdictIsNamed) {
+  ComparisonSection section = comparison();
+  // b reaches over both of its neighbours, which are apart.
+  section.ranking = {{"a", 1, {"b"}}, {"b", 1, {"a", "c"}}, {"c", 2, {"b"}}, {"d", 4, {}}};
+  const std::string text = describe_comparison(section);
+  EXPECT_NE(text.find("not distinguishable: a, b\nnot distinguishable: b, c\n"), std::string::npos);
+  section.ranking = {
+      {"a", 1, {}}, {"b", 2, {"c", "d"}}, {"c", 2, {"b", "d"}}, {"d", 2, {"b", "c"}}};
+  const std::string group = describe_comparison(section);
+  EXPECT_NE(
+      group.find("lowest: a, distinguishable from all others\nnot distinguishable: b, c, d\n"),
+      std::string::npos);
+  section.seeds = {1, 2};
+  EXPECT_NE(describe_comparison(section).find("so few seeds"), std::string::npos);
+}
+
+TEST(ComparisonCsv, HasARowForEveryRun) {
+  EXPECT_EQ(comparison_csv(comparison()),
+            "method,seed,steps,samples,value,gradient_norm,samples_to_target,validation,test,"
+            "seconds,outcome\n"
+            "adam,1,482,30848,0.30000000000000004,0.3333333333333333,5440,0.25,,0.5,"
+            "budget_exhausted\n"
+            "gd,1,482,30848,0.30000000000000004,0.3333333333333333,,,,0.5,diverged\n");
 }
 
 }  // namespace

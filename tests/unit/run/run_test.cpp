@@ -219,6 +219,41 @@ TEST(Run, CriteriaHoldAtTheStartToo) {
   EXPECT_EQ(script.steps_taken, 0);
 }
 
+// Identity has 7 samples and a step of Script takes 2 passes: 7, 21, 35, 49 samples so far.
+TEST(Run, TheSampleLimitEndsTheRun) {
+  const Script script({9.0, 8.0, 7.0, 6.0});
+  const Result exact = run(Identity(), script, start, options(sample_limit(35)));
+  EXPECT_EQ(exact.reason.outcome, Outcome::budget_exhausted);
+  EXPECT_EQ(exact.reason.criterion, "sample-limit");
+  EXPECT_EQ(exact.samples, 35);
+  EXPECT_EQ(exact.value, 8);
+}
+
+TEST(Run, AStepBeyondTheSampleLimitDoesNotCount) {
+  const Script script({9.0, 8.0, 7.0, 6.0});
+  const Result result = run(Identity(), script, start, options(sample_limit(36)));
+  EXPECT_EQ(result.steps, 3);
+  EXPECT_EQ(result.samples, 49) << "what was taken is told";
+  EXPECT_EQ(result.best_step, 2);
+  EXPECT_EQ(result.best[0], 8);
+  EXPECT_EQ(result.value, 8);
+  const Result none = run(Identity(), script, start, options(sample_limit(3)));
+  EXPECT_EQ(none.steps, 0);
+  EXPECT_EQ(none.value, 10) << "the start was given";
+}
+
+TEST(Run, AStepBeyondTheSampleLimitDoesNotConverge) {
+  const Script script({9.0, 8.0, 7.0, 6.0});
+  const Result beyond =
+      run(Identity(), script, start, options(target_loss(7) | sample_limit(36)));
+  EXPECT_EQ(beyond.reason.outcome, Outcome::budget_exhausted);
+  EXPECT_EQ(beyond.value, 8);
+  const Result within =
+      run(Identity(), script, start, options(target_loss(8) | sample_limit(36)));
+  EXPECT_EQ(within.reason.outcome, Outcome::converged);
+  EXPECT_EQ(within.value, 8);
+}
+
 TEST(Run, TheTimeLimitEndsTheRun) {
   RunOptions limited = options(time_limit(0.02));
   limited.validation = [](const ConstVectorRef&) {

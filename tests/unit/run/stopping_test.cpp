@@ -105,6 +105,25 @@ TEST(Stopping, BudgetAdviceSaysWhatStillFallsAndHowFast) {
   EXPECT_NE(flat.find("neither value nor gradient norm fell"), std::string::npos) << flat;
 }
 
+TEST(Stopping, SampleLimitHoldsAtOrBeyondTheLimit) {
+  Story story({1, 0.5});
+  story.last().samples = 99;
+  EXPECT_FALSE(check(sample_limit(100), story));
+  story.last().samples = 100;
+  const auto reason = check(sample_limit(100), story);
+  ASSERT_TRUE(reason);
+  EXPECT_EQ(reason->outcome, Outcome::budget_exhausted);
+  EXPECT_EQ(reason->measured, 100);
+  EXPECT_EQ(reason->threshold, 100);
+}
+
+TEST(Stopping, CombinationsKnowTheMostSamples) {
+  EXPECT_EQ(any_of({max_steps(1), sample_limit(9), sample_limit(5)})->most_samples(), 5);
+  EXPECT_EQ(all_of({sample_limit(9), sample_limit(5)})->most_samples(), 9);
+  EXPECT_FALSE(all_of({max_steps(1), sample_limit(9)})->most_samples());
+  EXPECT_FALSE(any_of({max_steps(1)})->most_samples());
+}
+
 TEST(Stopping, TimeLimitReadsTheRecord) {
   Story story({2, 1});
   story.last().seconds = below(1.5);
@@ -216,6 +235,7 @@ TEST(Stopping, MisuseIsAUsageError) {
   EXPECT_THROW(gradient_tolerance(-1), UsageError);
   EXPECT_THROW(max_steps(-1), UsageError);
   EXPECT_THROW(time_limit(not_a_number), UsageError);
+  EXPECT_THROW(sample_limit(-1), UsageError);
   EXPECT_THROW(patience(0), UsageError);
   EXPECT_THROW(stall(0, 1), UsageError);
   EXPECT_THROW(divergence(1), UsageError);

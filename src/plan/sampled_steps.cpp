@@ -14,7 +14,13 @@ namespace thalweg::plan {
 namespace {
 
 constexpr Index least_samples = 1000;  // for methods that can also take all of them
-constexpr double usual_batch = 64;
+constexpr double small_batch = 64;
+// Of networks on many samples: half of the passes over the parameters.
+constexpr Index many_samples = 20000;
+constexpr double large_batch = 128;
+constexpr double usual_epochs = 20;  // of networks, after which they mostly learn by heart
+
+bool is_network(const ProblemSize& size) { return size.composite && !size.hidden.empty(); }
 
 bool always_draws(std::string_view method) {
   constexpr std::array<std::string_view, 5> names{"sgd", "ian-sgd", "clipped-sgd", "nsgd-momentum",
@@ -29,12 +35,8 @@ double number_of(const Options& options, const std::string& key, double otherwis
   return value;
 }
 
-double default_batch(const ProblemSize& size) {
-  return std::clamp(std::floor(count(size.samples) / 5), 1.0, usual_batch);
-}
-
 double batch_of(const Plan& plan) {
-  const double usual = plan.method == "sgd" ? 1 : always_draws(plan.method) ? usual_batch : 0;
+  const double usual = plan.method == "sgd" ? 1 : always_draws(plan.method) ? small_batch : 0;
   return number_of(plan.options, "batch", usual);
 }
 
@@ -43,12 +45,38 @@ void choose_batch(const ProblemSize& size, const Goal& goal, Plan& plan) {
   const bool many = size.samples >= least_samples;
   if (plan.method == "sgd" && size.classification && size.linear) return;  // single samples
   if (!always_draws(plan.method) && !goal.sampled_problem && !many) return;
-  const double batch = default_batch(size);
+  const double batch = usual_batch(size);
   plan.options["batch"] = fmt::format("{}", batch);
   plan.decisions.push_back({"batch",
                             fmt::format("{}", batch),
                             fmt::format("a batch out of {} samples per update", size.samples),
                             {}});
+}
+
+// A run of a network that nothing else bounds ends after some epochs.
+void choose_epochs(const ProblemSize& size, const Goal& goal, Plan& plan) {
+  if (!is_network(size) || size.samples < least_samples || batch_of(plan) == 0) return;
+  if (goal.max_steps || goal.budget || goal.target_loss || goal.time_limit ||
+      goal.method_options.contains("eps"))
+    return;
+  plan.max_steps =
+      static_cast<std::int64_t>(std::ceil(usual_epochs * count(size.samples) / batch_of(plan)));
+  plan.decisions.push_back({"steps",
+                            fmt::format("at most {}", plan.max_steps),
+                            fmt::format("{} epochs; --max-steps allows more", usual_epochs),
+                            {}});
+}
+
+// The published stepsize of adam is one of the plan where the user gave none: as with the measured
+// ones, it shrinks to the end.
+void choose_schedule(const ProblemSize& size, Plan& plan) {
+  const bool whole = plan.method != "adam" || !is_network(size) || batch_of(plan) == 0;
+  if (whole || plan.options.contains("stepsize") || plan.options.contains("schedule")) return;
+  plan.options["schedule"] = "cosine";
+  plan.decisions.push_back({"schedule",
+                            "cosine",
+                            "the noise floor shrinks with the stepsize",
+                            {{"constant", "--option schedule=constant"}}});
 }
 
 /// The law of the curvature and the gradient norms a run goes through.
@@ -239,11 +267,19 @@ bool is_sampled(std::string_view method) {
   return always_draws(method) || method == "adam" || method == "normalized";
 }
 
+bool draws_batches(std::string_view method, const Options& options, const ProblemSize& size) {
+  if (!size.sampled || !is_sampled(method)) return false;
+  if (options.contains("batch")) return number_of(options, "batch", 0) > 0;
+  return always_draws(method) || size.samples >= least_samples;
+}
+
 void choose_sampled_options(const ProblemSize& size, const Preflight& preflight, const Goal& goal,
                             Plan& plan) {
   if (!is_sampled(plan.method)) return;
   choose_batch(size, goal, plan);
+  choose_epochs(size, goal, plan);
   choose_pace(size, preflight, plan);
+  choose_schedule(size, plan);
   fill_table(preflight, plan);
   choose_independence(preflight, plan);
   if (option(plan.options, "schedule", "constant") != "constant")
@@ -259,3 +295,12 @@ void forecast_sampled(const ProblemSize&, const Preflight& preflight, const Plan
 }
 
 }  // namespace thalweg::plan
+
+namespace thalweg {
+
+double usual_batch(const ProblemSize& size) {
+  if (plan::is_network(size) && size.samples >= plan::many_samples) return plan::large_batch;
+  return std::clamp(std::floor(plan::count(size.samples) / 5), 1.0, plan::small_batch);
+}
+
+}  // namespace thalweg

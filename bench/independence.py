@@ -7,14 +7,15 @@ THALWEG is the program. Each table is markdown on stdout; what is being run goes
 
 published   the settings of the paper, `--option preset=published`
 from plan   no stepsize given: the plan's, from measured curvature, for as many steps
-tuned       the best stepsize of a search, everything else as published: the published stepsize (adam: 0.03)
-            times 2^(k/2), k = -4 .. 12, the same number of trials for every method, on seeds that the table
-            does not use (101, 102, ...). A trial is judged by the worst of these seeds. "edge" marks a best
-            stepsize at an end of the range.
+tuned       the best stepsize of a search, everything else as published: the published stepsize
+            (adam: 0.03) times 2^(k/2), k = -4 .. 12, the same number of trials for every method,
+            on seeds that the table does not use (101, 102, ...). A trial is judged by the worst of
+            these seeds. "edge" marks a best stepsize at an end of the range.
 
-A seed fixes start and batches, and of phase-retrieval the data. All methods have the same sample budget, that of
-the paper; measuring passes are not counted. Numbers are medians over the seeds, ranges from least to largest.
-life_expectancy is not shipped: without --dro its table is left out.
+A seed fixes start and batches, and of phase-retrieval the data. All methods have the same sample
+budget, that of the paper; measuring passes are not counted. Numbers are medians over the seeds,
+with the range from least to largest. life_expectancy is not shipped: without --dro its tables are
+left out.
 """
 
 import argparse
@@ -34,6 +35,7 @@ RANGE = range(-4, 13)
 ADAM = 3e-2
 SPIDER_STEPS = 120  # six periods, what the budget of phase-retrieval allows
 NEVER = math.inf
+DRO_HEAD = "| method | Psi | worst group's error |\n|---|---|---|"
 
 
 def options_of(words):
@@ -48,7 +50,7 @@ class Problem:
         self.batch, self.other_batch = batch, other_batch
 
     def command(self, variant, seed, stepsize=None, preset=True):
-        """The words of one run: variant is a method, or SAME, each with an optional batch: 'NAME@16'."""
+        """The words of one run: a variant is a method, or SAME, or one with a batch: 'NAME@16'."""
         name, _, batch = variant.partition("@")
         options = {"preset": "published"} if preset else {}
         steps = None
@@ -68,7 +70,8 @@ class Problem:
             steps = SPIDER_STEPS if name == "spider" else self.budget // drawn
         if stepsize is not None:
             options["eta" if method == "sgd" else "stepsize"] = stepsize
-        words = ["solve", self.name, *self.words, "--method", method, *options_of(options), "--seed", str(seed)]
+        words = ["solve", self.name, *self.words, "--method", method, *options_of(options),
+                 "--seed", str(seed)]
         return words + (["--max-steps", str(steps)] if steps else [])
 
 
@@ -82,11 +85,12 @@ class Runs:
             command = [self.program, *words, "--threads", "1", "--json", "--out", folder]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode not in (0, 5, 6):
-                raise SystemExit(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+                raise SystemExit(f"{' '.join(command)}: exit {done.returncode}\n"
+                                 f"{done.stdout}{done.stderr}")
             report = json.loads(done.stdout)
             with open(pathlib.Path(folder) / "trace.csv", newline="") as trace:
-                rows = [(float(row["value"]), int(row["samples"])) for row in csv.DictReader(trace)
-                        if row["value"]]
+                rows = [(float(row["value"]), int(row["samples"]))
+                        for row in csv.DictReader(trace) if row["value"]]
         run = {"report": report, "end": rows[-1][0], "outcome": report["outcome"]["outcome"]}
         for level in levels:
             run[level] = next((samples for value, samples in rows if value <= level), NEVER)
@@ -103,9 +107,8 @@ def show(values, digits=3, infinite="never"):
         if value == NEVER:
             return infinite
         return f"{value:.0f}" if 1000 <= value < 1e5 else f"{value:.{digits}g}"
-    values = sorted(values)
-    middle = statistics.median_low(values)
-    return f"{text(middle)} ({text(values[0])} to {text(values[-1])})" if values[0] != values[-1] else text(middle)
+    middle, least, most = statistics.median_low(values), min(values), max(values)
+    return text(middle) if least == most else f"{text(middle)} ({text(least)} to {text(most)})"
 
 
 def lost(run):
@@ -123,8 +126,8 @@ def start_for_adam(runs, problem, seeds):
     words = {}
     stepsize = 0.1 * 2 ** (2 / 3 - 1)  # of the authors' gradient, which is half of ours
     for seed in seeds:
-        step = ["solve", problem.name, *problem.words, "--method", "normalized", "--option", "batch=0", "--option",
-                f"stepsize={stepsize}", "--seed", str(seed), "--max-steps", "1"]
+        step = ["solve", problem.name, *problem.words, "--method", "normalized", "--seed",
+                str(seed), *options_of({"batch": 0, "stepsize": stepsize}), "--max-steps", "1"]
         point = runs.one(step, [])["report"]["solution"]["parameters"]
         words[seed] = folder / f"{seed}.csv"
         words[seed].write_text("\n".join(map(repr, point)) + "\n")
@@ -140,13 +143,21 @@ def published_stepsize(runs, problem, variant):
 
 
 def search(runs, problem, variant, seeds, judge, extra):
-    """The trial whose results over the seeds `judge` likes best: (stepsize, factor 2^(k/2), at an edge)."""
+    """The trial that `judge` likes best: (stepsize, its factor 2^(k/2), whether at an edge)."""
     published = published_stepsize(runs, problem, variant)
     commands = [problem.command(variant, seed, published * 2 ** (k / 2)) + extra(variant, seed)
                 for k in RANGE for seed in seeds]
     results = runs.many(commands, problem.levels)
-    best = min(range(len(RANGE)), key=lambda t: judge(results[t * len(seeds):(t + 1) * len(seeds)]))
-    return published * 2 ** (RANGE[best] / 2), 2 ** (RANGE[best] / 2), best in (0, len(RANGE) - 1)
+    trials = range(len(RANGE))
+    best = min(trials, key=lambda t: judge(results[t * len(seeds):(t + 1) * len(seeds)]))
+    factor = 2 ** (RANGE[best] / 2)
+    return published * factor, factor, best in (trials[0], trials[-1])
+
+
+def cost(problem, seeds):
+    samples = len(RANGE) * len(seeds) * problem.budget / 1e6
+    return (f"{len(RANGE)} stepsizes on {len(seeds)} other seeds, "
+            f"{samples:.2f} million samples a method")
 
 
 def note(text):
@@ -159,11 +170,11 @@ def two_point(runs, seeds):
     print("| method | w | preflight: significant, alignment |\n|---|---|---|")
     for variant in ["ian-sgd", "sgd", "normalized", "clipped-sgd", SAME]:
         results = runs.many([problem.command(variant, seed) for seed in seeds], [])
-        biases = [run["report"]["preflight"].get("normalization_bias") for run in results]
-        flagged = "" if None in biases else (
-            f"{sum(bias['significant'] for bias in biases)} of {len(biases)}, "
-            f"{show([bias['same_batch'] for bias in biases], 2)}")
-        print(f"| {variant} | {show([run['report']['solution']['parameters'][0] for run in results])} | {flagged} |")
+        biases = [run["report"]["preflight"]["normalization_bias"] for run in results]
+        flagged = sum(bias["significant"] for bias in biases)
+        alignment = show([bias["same_batch"] for bias in biases], 2)
+        answers = show([run["report"]["solution"]["parameters"][0] for run in results])
+        print(f"| {variant} | {answers} | {flagged} of {len(biases)}, {alignment} |")
 
 
 def phase_retrieval(runs, seeds, search_seeds):
@@ -172,34 +183,35 @@ def phase_retrieval(runs, seeds, search_seeds):
     def judge(results):
         return tuple(max(kept(run, key) for run in results) for key in (10, 20, "end"))
     head = "| method | samples to f <= 20 | samples to f <= 10 | f at the end |"
-    def row(variant, results, first):
-        print(f"| {first} | {show([kept(run, 20) for run in results])} | {show([kept(run, 10) for run in results])} | "
+    line = "\n|---|---|---|---|"
+    def row(results, first):
+        to_20, to_10 = ([kept(run, level) for run in results] for level in (20, 10))
+        print(f"| {first} | {show(to_20)} | {show(to_10)} | "
               f"{show([kept(run, 'end') for run in results], infinite='diverged')} |")
 
-    print("\nPhase retrieval, published settings, 34 000 samples\n\n" + head + "\n|---|---|---|---|")
+    print("\nPhase retrieval, published settings, 34 000 samples\n\n" + head + line)
     for variant in [*PUBLISHED, SAME, "ian-sgd@16", SAME + "@16"]:
         note(f"phase-retrieval published {variant}")
-        row(variant, runs.many([problem.command(variant, seed) for seed in seeds], problem.levels), variant)
+        row(runs.many([problem.command(variant, seed) for seed in seeds], problem.levels), variant)
 
-    print("\nPhase retrieval, stepsize from the plan, from the drawn start\n\n" + head + "\n|---|---|---|---|")
+    print("\nPhase retrieval, stepsize from the plan, from the drawn start\n\n" + head + line)
     for variant in [*PUBLISHED, SAME]:
         note(f"phase-retrieval from plan {variant}")
-        row(variant, runs.many([problem.command(variant, seed, preset=False) for seed in seeds], problem.levels), variant)
+        commands = [problem.command(variant, seed, preset=False) for seed in seeds]
+        row(runs.many(commands, problem.levels), variant)
 
-    print(f"\nPhase retrieval, tuned: {len(RANGE)} stepsizes on {len(search_seeds)} other seeds each, "
-          f"{len(RANGE) * len(search_seeds) * problem.budget / 1e6:.2f} million samples a method\n")
-    print("| method | stepsize, times published | samples to f <= 20 | samples to f <= 10 | f at the end |")
-    print("|---|---|---|---|---|")
+    print(f"\nPhase retrieval, tuned: {cost(problem, search_seeds)}\n")
+    print(head.replace("method |", "method | stepsize, times published |") + line + "---|")
     starts = start_for_adam(runs, problem, [*seeds, *search_seeds])
     def extra(variant, seed):
         return ["--init", str(starts[seed])] if variant == "adam" else []
     for variant in [*PUBLISHED, SAME, "ian-sgd@16", SAME + "@16", "adam"]:
         note(f"phase-retrieval tuned {variant}")
         stepsize, factor, edge = search(runs, problem, variant, search_seeds, judge, extra)
-        results = runs.many([problem.command(variant, seed, stepsize) + extra(variant, seed) for seed in seeds],
-                            problem.levels)
+        results = runs.many([problem.command(variant, seed, stepsize) + extra(variant, seed)
+                             for seed in seeds], problem.levels)
         ratio = "" if variant == "adam" else f", {factor:.3g}"
-        row(variant, results, f"{variant} | {stepsize:.3g}{ratio}{' edge' if edge else ''}")
+        row(results, f"{variant} | {stepsize:.3g}{ratio}{' edge' if edge else ''}")
 
 
 def psi(run):
@@ -207,19 +219,20 @@ def psi(run):
 
 
 def dro_row(first, results):
-    worst = [NEVER if lost(run) else run["report"]["robust"]["worst_group_error"] for run in results]
+    worst = [NEVER if lost(run) else run["report"]["robust"]["worst_group_error"]
+             for run in results]
     print(f"| {first} | {show([psi(run) for run in results], infinite='diverged')} | "
           f"{show(worst, infinite='diverged')} |")
 
 
 def dro_from_plan(runs, seeds, words):
     steps = 2000
-    print(f"\nDRO without penalty, stepsize from the plan, {steps} updates\n\n| method | Psi | worst group's error |"
-          "\n|---|---|---|")
+    print(f"\nDRO without penalty, stepsize from the plan, {steps} updates\n\n{DRO_HEAD}")
     for variant in [*PUBLISHED, SAME]:
         note(f"dro from plan {variant}")
         method = ["ian-sgd", "--option", "independent-batch=0"] if variant == SAME else [variant]
-        command = ["solve", "dro", *words, "--option", "penalty=0", "--method", *method, "--max-steps", str(steps)]
+        command = ["solve", "dro", *words, "--option", "penalty=0", "--method", *method,
+                   "--max-steps", str(steps)]
         dro_row(variant, runs.many([command + ["--seed", str(seed)] for seed in seeds], []))
 
 
@@ -228,12 +241,11 @@ def dro(runs, seeds, search_seeds, words):
     def judge(results):
         return max(psi(run) for run in results)
 
-    print("\nDRO, published settings, 136 000 samples\n\n| method | Psi | worst group's error |\n|---|---|---|")
+    print(f"\nDRO, published settings, 136 000 samples\n\n{DRO_HEAD}")
     for variant in [*PUBLISHED, SAME]:
         note(f"dro published {variant}")
         dro_row(variant, runs.many([problem.command(variant, seed) for seed in seeds], []))
-    print(f"\nDRO, tuned: {len(RANGE)} stepsizes on {len(search_seeds)} other seeds each, "
-          f"{len(RANGE) * len(search_seeds) * problem.budget / 1e6:.2f} million samples a method\n")
+    print(f"\nDRO, tuned: {cost(problem, search_seeds)}\n")
     print("| method | stepsize, times published | Psi | worst group's error |\n|---|---|---|---|")
     for variant in [*PUBLISHED, SAME]:
         note(f"dro tuned {variant}")
@@ -243,7 +255,8 @@ def dro(runs, seeds, search_seeds, words):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", metavar="THALWEG")
     parser.add_argument("--dro", metavar="FILE", help="the table life_expectancy.csv")
     parser.add_argument("--target", default="life_expectancy")

@@ -10,11 +10,12 @@
 #include "thalweg/method/registry.hpp"
 #include "thalweg/model/phase_retrieval.hpp"
 #include "thalweg/plan/published.hpp"
+#include "thalweg/plan/samples.hpp"
 #include "thalweg/run/run.hpp"
 
 using namespace thalweg;
 
-constexpr double budget = 34000;  // samples
+constexpr std::int64_t budget = 34000;  // samples
 
 struct Contender {
   const char *name, *method;
@@ -47,9 +48,7 @@ Result descend(const Contender& contender, std::uint64_t seed) {
   PublishedSettings settings =
       *published_settings("phase-retrieval", contender.method, drawn.samples);
   for (const auto& [key, value] : contender.changes) settings.options[key] = value;
-  if (!contender.changes.empty())
-    settings.steps = static_cast<std::int64_t>(
-        budget / samples_per_step(contender.method, settings.options, drawn.samples));
+  settings.steps = updates_within(contender.method, settings.options, drawn.samples, budget);
   RunOptions options;
   options.stop = max_steps(settings.steps) | divergence();
   options.context.seed = seed;

@@ -112,15 +112,18 @@ double number_of(const Goal& goal, const std::string& key, double otherwise) {
   if (found == goal.method_options.end()) return otherwise;
   double value = otherwise;
   std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
-  return value;
+  return std::isfinite(value) ? value : otherwise;
 }
 
-// The measurements of the sampled methods; of large problems on a subset of their samples.
-void measure_sampled(const Objective& problem, const ConstVectorRef& x0, const Goal& goal,
-                     std::uint64_t seed, Preflight& preflight) {
-  constexpr double most_numbers = 2e8;  // parameters times samples of one evaluation
+// The measurements of the sampled methods, some hundred gradients; of large problems on a subset of
+// their samples.
+void measure_sampled(const Objective& problem, const ConstVectorRef& x0, const Subject& subject,
+                     const Goal& goal, std::uint64_t seed, Preflight& preflight) {
+  // Parameters times samples of one evaluation: products of matrices for a network, else reading.
+  const double most_numbers = subject.size.inputs > 0 ? 2e8 : 5e6;
   const auto samples = static_cast<double>(problem.sample_count());
-  const double affordable = std::max(256.0, most_numbers / static_cast<double>(x0.size()));
+  const double affordable =
+      std::max(256.0, std::floor(most_numbers / static_cast<double>(x0.size())));
   const double batch =
       std::clamp(number_of(goal, "batch", std::min(64.0, std::floor(samples / 5))), 1.0, samples);
   SamplingProbe probe;
@@ -180,7 +183,7 @@ Preflight measure(const Objective& problem, const ConstVectorRef& x0, const Subj
   preflight.gradient_check = check_gradient(problem, x0, seed);
   refuse_wrong_gradient(preflight.gradient_check, subject.smooth);
   preflight.start_norm = x0.norm();
-  if (asks_for_sampling(goal)) measure_sampled(problem, x0, goal, seed, preflight);
+  if (asks_for_sampling(goal)) measure_sampled(problem, x0, subject, goal, seed, preflight);
   if (!composite) return preflight;
   measure_classes(*composite, x0, subject, goal, preflight);
   if (subject.size.nonzeros > 0) return preflight;  // the rank would need the table made dense

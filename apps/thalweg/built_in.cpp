@@ -3,7 +3,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <string_view>
 
 #include "problem.hpp"
 #include "thalweg/model/logistic_toy.hpp"
@@ -32,20 +34,54 @@ Problem make_logistic_toy(const Settings& settings, const Source&) {
   return with_objective(objective, Vector::Zero(objective->dimension()));
 }
 
-// The columns of a numeric table.
+bool is_missing(const Column& column, std::size_t row) {
+  return column.numeric ? std::isnan(column.numbers[row]) : column.text[row].empty();
+}
+
+// File row of the first cell of a column that holds no finite number; absent where all do.
+std::optional<Index> first_unusable(const Table& table, const Column& column) {
+  if (!column.numeric) return column.first_text_row;
+  if (column.first_not_finite_row >= 0) return column.first_not_finite_row;
+  for (std::size_t i = 0; i < column.numbers.size(); ++i)
+    if (is_missing(column, i)) return table.file_rows[i];
+  return std::nullopt;
+}
+
+// Amplitudes and, in the last column, intensities.
 Matrix numbers_of(const Table& table) {
   if (table.is_numbered())
     throw DataError("phase retrieval reads CSV", table.source, "give a table of numbers as CSV");
   Matrix numbers(table.rows(), static_cast<Index>(table.columns.size()));
+  if (numbers.cols() < 2)
+    throw DataError("has one column", table.source,
+                    "give columns of amplitudes and, last, the intensities");
+  if (numbers.rows() < 2)
+    throw DataError("has one row; phase retrieval needs at least two", table.source,
+                    "give more rows");
   for (Index j = 0; j < numbers.cols(); ++j) {
     const Column& column = table.columns[static_cast<std::size_t>(j)];
-    if (!column.numeric || column.missing > 0 || column.first_not_finite_row >= 0)
-      throw DataError(fmt::format("column '{}' has cells that are not numbers", column.name),
-                      table.source, "give amplitudes and, last, intensities as finite numbers");
+    if (const auto row = first_unusable(table, column))
+      throw DataError(fmt::format("no finite number in column '{}'", column.name),
+                      table.where(*row, j),
+                      "give amplitudes and, in the last column, intensities as finite numbers");
     for (Index i = 0; i < numbers.rows(); ++i)
       numbers(i, j) = column.numbers[static_cast<std::size_t>(i)];
   }
   return numbers;
+}
+
+// Before the rows are drawn: they are kept in one copy for each of their real forms, and one more
+// while they are made.
+void refuse_large_data(const Settings& settings, const PhaseRetrievalOptions& options) {
+  const double reals = options.complex ? 2 : 1;
+  const double bytes = sizeof(double) * (1 + reals) * reals * static_cast<double>(options.samples) *
+                       static_cast<double>(options.dimension);
+  const double limit = memory_limit_of(settings);
+  if (bytes > limit)
+    throw RefusedError(
+        fmt::format("{} rows of {} amplitudes need {:.3g} GB, over the memory limit of {:.3g} GB",
+                    options.samples, options.dimension, bytes / 1e9, limit / 1e9),
+        "take fewer --samples or a smaller --dimension, or raise --memory-limit");
 }
 
 Problem make_phase_retrieval(const Settings& settings, const Source& source) {
@@ -58,13 +94,11 @@ Problem make_phase_retrieval(const Settings& settings, const Source& source) {
   options.seed = settings.seed;
   options.start_scale = given.start_scale;
   if (settings.data.empty()) {
+    refuse_large_data(settings, options);
     PhaseRetrieval made = phase_retrieval(options);
     return with_objective(std::move(made.objective), std::move(made.start));
   }
   const Matrix numbers = numbers_of(parse_source(source, settings.csv));
-  if (numbers.cols() < 2)
-    throw DataError("has one column", settings.data,
-                    "give columns of amplitudes and, last, the intensities");
   PhaseRetrieval made = phase_retrieval(numbers.leftCols(numbers.cols() - 1),
                                         numbers.col(numbers.cols() - 1), options);
   return with_objective(std::move(made.objective), std::move(made.start));
@@ -92,7 +126,10 @@ std::vector<int> groups_of(const Table& table, const std::string& name, const Pa
   const Column& column = table.columns[static_cast<std::size_t>(place)];
   const auto label = [&](Index row) {
     const auto i = static_cast<std::size_t>(row);
-    return column.numeric ? fmt::format("{}", column.numbers[i]) : column.text[i];
+    if (is_missing(column, i) || (column.numeric && !std::isfinite(column.numbers[i])))
+      throw DataError(fmt::format("the cell of the group column '{}' names no group", column.name),
+                      table.where(table.file_rows[i], place), "correct it, or leave the row out");
+    return column.numeric ? fmt::format("{}", column.numbers[i] + 0.0) : column.text[i];  // -0 is 0
   };
   std::map<std::string, int> numbers;
   for (const Index row : part.rows) numbers.emplace(label(row), 0);
@@ -108,9 +145,19 @@ std::vector<int> groups_of(const Table& table, const std::string& name, const Pa
 // kl overflows from the published start, where the worst loss is hundreds of lambda above eta.
 constexpr double kl_lambda = 1;
 
+ProblemSize robust_size(const RobustObjective& robust, const Network& network) {
+  ProblemSize size = describe(robust);
+  size.inputs = network.options().inputs;
+  size.hidden = network.options().hidden;
+  size.gradient_flops = 3 * robust.model().forward_flops();
+  return size;
+}
+
 Problem make_dro(const Settings& settings, const Source& source) {
   if (settings.data.empty())
     throw UsageError("dro needs a table", "give --data FILE and --target COL");
+  if (settings.loss.ridge_given)
+    throw UsageError("--option regularization is not for dro", "its penalty is --option penalty=X");
   const BuiltInSettings& given = settings.built_in;
   const Table table = parse_source(source, settings.csv);
   Settings chosen = settings;
@@ -140,9 +187,13 @@ Problem make_dro(const Settings& settings, const Source& source) {
       options, std::move(groups));
   problem.robust = robust;
   problem.objective = robust;
-  problem.size = describe(*robust);
+  problem.size = robust_size(*robust, *problem.network);
+  refuse_large_model(settings, problem.size);
   Vector start(robust->dimension());
   start << problem.network->initial_parameters(settings.seed), 0;
+  // A linear model would start on the kink of the penalty, where there is no gradient.
+  constexpr double beside = 0.01;
+  if (problem.network->linear()) start = beside * robust->random_start(settings.seed);
   // The published start is random; without the preset every run begins where Psi is known.
   problem.start =
       given.published ? robust->random_start(settings.seed) : robust->with_best_eta(start);
@@ -152,17 +203,44 @@ Problem make_dro(const Settings& settings, const Source& source) {
 struct BuiltIn {
   const char* name;
   Maker make;
-  bool takes_data;
 };
 
 constexpr BuiltIn built_ins[] = {
-    {"logistic-toy", make_logistic_toy, false},
-    {"phase-retrieval", make_phase_retrieval, true},
-    {"dro", make_dro, true},
-    {"two-point", make_two_point, false},
-    {"power", make_power, false},
-    {"cosh", make_cosh, false},
+    {"logistic-toy", make_logistic_toy},
+    {"phase-retrieval", make_phase_retrieval},
+    {"dro", make_dro},
+    {"two-point", make_two_point},
+    {"power", make_power},
+    {"cosh", make_cosh},
 };
+
+// Whether a problem has a use for an option that only some have: those of tables are for dro.
+bool takes(const std::string& problem, std::string_view option) {
+  if (option == "start") return problem.starts_with("nist:");
+  if (option == "exponent") return problem == "power";
+  for (const char* name : {"samples", "dimension", "noise", "complex"})
+    if (option == name) return problem == "phase-retrieval";
+  const bool reads_csv = option == "data" || option == "delimiter";
+  return problem == "dro" || (reads_csv && problem == "phase-retrieval");
+}
+
+// Throws UsageError naming every option that would have no effect.
+void refuse_useless_options(const Settings& settings) {
+  std::vector<std::string> useless;
+  const auto names_size = [](const std::string& option) {
+    return option == "samples" || option == "dimension" || option == "noise";
+  };
+  for (const std::string& option : settings.built_in.given)
+    if (!takes(settings.problem, option)) useless.push_back("--" + option);
+  if (!useless.empty())
+    throw UsageError(fmt::format("{} takes no {}", settings.problem, fmt::join(useless, ", ")),
+                     "leave it out");
+  for (const std::string& option : settings.built_in.given)
+    if (!settings.data.empty() && names_size(option)) useless.push_back("--" + option);
+  if (!useless.empty())
+    throw UsageError(fmt::format("{} is of generated data", fmt::join(useless, ", ")),
+                     "leave it out, or --data");
+}
 
 Problem make_nist(const Settings& settings) {
   Problem problem;
@@ -189,8 +267,7 @@ Problem built_in_problem(const Settings& settings, const Source& source) {
   if (!known && !name.starts_with("nist:"))
     throw UsageError(fmt::format("unknown problem \"{}\"", name),
                      fmt::format("the problems are {}", fmt::join(built_in_names(), ", ")));
-  if (!settings.data.empty() && !(known && found->takes_data))
-    throw UsageError(fmt::format("{} takes no --data", name), "leave it out");
+  refuse_useless_options(settings);
   if (name != "logistic-toy" && name != "dro") {
     if (settings.loss.robust())
       throw UsageError(fmt::format("--option loss={} is for tables", settings.loss.name()),
@@ -215,8 +292,7 @@ void apply_preset(Settings& settings, Problem& problem) {
   }
   for (const auto& [key, value] : published->options)
     settings.goal.method_options.try_emplace(key, value);
-  if (!settings.goal.max_steps && !settings.goal.budget && !settings.goal.target_loss)
-    settings.goal.max_steps = published->steps;
+  if (!settings.goal.max_steps && !settings.goal.budget) settings.goal.max_steps = published->steps;
   if (!problem.start || !settings.init.empty()) return;
   Vector gradient(problem.start->size());
   for (int step = 0; step < published->preparation.steps; ++step) {

@@ -18,9 +18,9 @@ using namespace thalweg;
 using namespace thalweg::cli;
 
 std::vector<Command> all_commands() {
-  return {train_command(),  check_command(),   plan_command(),   compare_command(),
+  return {train_command(),   check_command(),   plan_command(),   compare_command(),
           predict_command(), certify_command(), resume_command(), report_command(),
-          solve_command(), methods_command()};
+          solve_command(),   methods_command()};
 }
 
 std::string dashed(const OptionSpec& option) {

@@ -230,15 +230,28 @@ Vector start_parameters(const Problem& problem, const Settings& settings) {
   if (!settings.init.empty()) {
     Vector start = read_vector(settings.init);
     if (start.size() == expected) return start;
+    std::string order;
+    if (problem.network)
+      order = ": for each layer in turn its weights (out x in, row by row), then its biases";
+    if (problem.robust) order += ", and last eta";
     throw UsageError(
         fmt::format("--init has {} numbers, the model has {} parameters", start.size(), expected),
-        fmt::format("give {} numbers: for each layer in turn its weights (out x in, "
-                    "row by row), then its biases",
-                    expected),
-        settings.init);
+        fmt::format("give {} numbers{}", expected, order), settings.init);
   }
   if (problem.start) return *problem.start;
   return problem.network->initial_parameters(settings.seed);
+}
+
+double memory_limit_of(const Settings& settings) {
+  return settings.memory_limit.value_or(default_memory_limit());
+}
+
+void refuse_large_model(const Settings& settings, const ProblemSize& size) {
+  const std::string method = settings.goal.method.value_or("gd");
+  std::map<std::string, std::string> options = settings.goal.method_options;
+  options.erase("eps");
+  options.erase("budget-rule");
+  refuse_too_large(method, step_cost(method, options, size), memory_limit_of(settings), size);
 }
 
 report::DataSection data_section(const Settings& settings, const Dataset& dataset) {

@@ -79,6 +79,11 @@ void apply_preset(Settings& settings, Problem& problem);
 /// Start parameters: --init, a published start, or seeded.
 Vector start_parameters(const Problem& problem, const Settings& settings);
 
+/// 80 % of what is free unless the user set it, in bytes.
+double memory_limit_of(const Settings& settings);
+/// Refuses before anything of the size of the model is allocated.
+void refuse_large_model(const Settings& settings, const ProblemSize& size);
+
 report::DataSection data_section(const Settings& settings, const Dataset& dataset);
 report::ProblemSection problem_section(const Problem& problem);
 report::ProblemSection problem_section(const Objective& objective, const Network& network);

@@ -43,15 +43,6 @@ void name_rows(const Problem& problem, Preflight& preflight) {
     row = problem.file_rows[static_cast<std::size_t>(row)];
 }
 
-/// Refuses before anything of the size of the model is allocated.
-void refuse_large_model(const Settings& settings, const ProblemSize& size) {
-  const std::string method = settings.goal.method.value_or("gd");
-  std::map<std::string, std::string> options = settings.goal.method_options;
-  options.erase("eps");
-  options.erase("budget-rule");
-  refuse_too_large(method, step_cost(method, options, size), memory_limit_of(settings), size);
-}
-
 /// The table or the built-in problem, with the published settings where they were asked for.
 Problem make_problem(Settings& settings, const Source& source) {
   Problem problem = settings.problem.empty() ? table_problem(settings, source)
@@ -128,6 +119,9 @@ Words resolved_words(const Invocation& invocation, const Session& session) {
   for (const char* key : {"config", "json", "quiet", "verbose", "no-progress", "force", "init"})
     words.erase(key);
   words["threads"] = {fmt::format("{}", session.record.manifest.threads)};
+  // Those of a preset are what ends the run, as if they had been given.
+  if (session.settings.goal.max_steps)
+    words["max-steps"] = {fmt::format("{}", *session.settings.goal.max_steps)};
   if (session.problem.network)
     words["model"] = {model_name(session.problem.network->options().hidden)};
   if (session.problem.loss.ridge > 0 && !session.settings.loss.ridge_given)
@@ -297,10 +291,6 @@ Subject subject_of(const Settings& settings, const Problem& problem) {
   if (problem.dataset && problem.size.classification && !problem.size.linear)
     subject.table = &problem.dataset->train.inputs;
   return subject;
-}
-
-double memory_limit_of(const Settings& settings) {
-  return settings.memory_limit.value_or(default_memory_limit());
 }
 
 void announce_data(const Console& console, const std::vector<std::string>& notices) {

@@ -31,7 +31,6 @@ struct Session {
 
 /// What preflight may know of the problem besides what it computes; points into `problem`.
 Subject subject_of(const Settings& settings, const Problem& problem);
-double memory_limit_of(const Settings& settings);
 /// Something left out of the data is worth a warning, the rest a note.
 void announce_data(const Console& console, const std::vector<std::string>& notices);
 /// Throws what RunFolder throws where the folder of --out could not be used.

@@ -188,8 +188,8 @@ LossOptions take_loss(WordReader& words, std::map<std::string, std::string>& opt
 
 double take_number(WordReader& words, std::map<std::string, std::string>& options,
                    const std::string& key, double otherwise, double low, bool open) {
+  if (!options.contains(key)) return otherwise;
   const std::string text = take(options, key);
-  if (text.empty()) return otherwise;
   const std::optional<double> value = parse_number(text);
   if (value && std::isfinite(*value) && (open ? *value > low : *value >= low)) return *value;
   words.complain(fmt::format("--option {} must be a number {} {}, got \"{}\"", key,
@@ -215,17 +215,30 @@ void take_robust(WordReader& words, std::map<std::string, std::string>& options,
   if (robust.fraction > 1)
     words.complain(fmt::format("--option fraction must be at most 1, got {}", robust.fraction));
   robust.penalty = take_number(words, options, "penalty", robust.penalty, 0, false);
+  if (!options.contains("over")) return;
   const std::string over = take(options, "over");
   if (over == "groups") robust.over = RobustObjective::Over::groups;
-  if (!over.empty() && over != "groups" && over != "samples")
+  if (over != "groups" && over != "samples")
     words.complain(fmt::format("--option over must be samples or groups, got \"{}\"", over));
   if (over == "groups" && built_in.group.empty())
     words.complain("--option over=groups needs --group COL");
 }
 
+std::vector<OptionSpec> problem_options();
+std::vector<OptionSpec> model_options();
+
+/// The options that a built-in problem may have no use for.
+std::vector<std::string> given_of_problem(const WordReader& words) {
+  std::vector<std::string> given;
+  for (const OptionSpec& option : joined(problem_options(), model_options()))
+    if (option.name != "precision" && words.given(option.name)) given.push_back(option.name);
+  return given;
+}
+
 BuiltInSettings read_built_in(WordReader& words, const std::string& problem,
                               std::map<std::string, std::string>& options) {
   BuiltInSettings built_in;
+  built_in.given = given_of_problem(words);
   built_in.samples = words.integer("samples", 1);
   built_in.dimension = words.integer("dimension", 1);
   built_in.noise = words.number("noise", 0).value_or(built_in.noise);
@@ -234,8 +247,9 @@ BuiltInSettings read_built_in(WordReader& words, const std::string& problem,
   if (problem == "phase-retrieval")
     built_in.start_scale = take_number(words, options, "start-scale", 1, 0, false);
   if (problem == "dro") take_robust(words, options, built_in);
+  if (!options.contains("preset")) return built_in;
   const std::string preset = take(options, "preset");
-  if (!preset.empty() && (preset != "published" || problem.empty()))
+  if (preset != "published" || problem.empty())
     words.complain(problem.empty()
                        ? "--option preset is for built-in problems"
                        : fmt::format("--option preset must be published, got \"{}\"", preset));
@@ -316,8 +330,10 @@ std::vector<OptionSpec> table_options() {
   return joined(joined(model_options(), goal_options()), common_options());
 }
 
-std::vector<OptionSpec> solve_options() {
-  const std::vector<OptionSpec> solve = {
+namespace {
+
+std::vector<OptionSpec> problem_options() {
+  return {
       {"start", "1|2", "nist: which of the published starts (default 1)"},
       {"samples", "N", "phase-retrieval: rows (default 3000)"},
       {"dimension", "D", "phase-retrieval: parameters (default 100)"},
@@ -329,12 +345,17 @@ std::vector<OptionSpec> solve_options() {
       {"divergence", "NAME", "dro: chi-square, kl or cvar (default chi-square)"},
       {"group", "COL", "dro: a column of groups, kept out of the features"},
   };
+}
+
+}  // namespace
+
+std::vector<OptionSpec> solve_options() {
   std::vector<OptionSpec> of_tables = model_options();
   // Solved to the end: nothing is held back.
   std::erase_if(of_tables, [](const OptionSpec& option) {
     return option.name == "validation" || option.name == "test" || option.name == "patience";
   });
-  return joined(joined(joined(solve, of_tables), goal_options()), common_options());
+  return joined(joined(joined(problem_options(), of_tables), goal_options()), common_options());
 }
 
 Settings read_settings(const Words& given) {
@@ -344,7 +365,11 @@ Settings read_settings(const Words& given) {
   if (words.given("DATA") && settings.data.empty())
     throw DataError("the name of the file is empty", "DATA", "give a file, or - for stdin");
   settings.problem = words.text("PROBLEM");
-  if (words.given("data")) settings.data = words.text("data");
+  if (words.given("data")) {
+    settings.data = words.text("data");
+    if (settings.data.empty())
+      throw DataError("the name of the file is empty", "--data", "give a file, or - for stdin");
+  }
   settings.labels = read_labels(words);
   settings.csv.delimiter = read_delimiter(words);
   settings.dataset = read_dataset(words);

@@ -34,6 +34,7 @@ struct LossOptions {
 
 /// Options of the built-in problems; see docs/command-line.md.
 struct BuiltInSettings {
+  std::vector<std::string> given;  ///< which options were given that only some problems take
   std::optional<std::int64_t> samples, dimension;
   double noise = 4;
   bool complex = false;

@@ -17,7 +17,9 @@ Command solve_command() {
           .summary = "solve a built-in published problem",
           .positionals = {{"PROBLEM",
                            "nist:NAME, a set of the NIST StRD nonlinear regression problems; "
-                           "logistic-toy, four points of two classes"}},
+                           "logistic-toy, four points of two classes; phase-retrieval; dro, a "
+                           "worst-case mean over a table; two-point; power, |x|^p; cosh, 2 cosh x "
+                           "- 2"}},
           .options = solve_options(),
           .run = solve};
 }

@@ -17,6 +17,8 @@ constexpr double scaling_memory = 0.5;
 
 // Transtrum and Sethna: difference step and bound on 2 |acceleration| / |velocity|.
 constexpr double acceleration_step = 0.03, acceleration_bound = 0.75;
+// Of outputs that differ by no more than so many roundings the second difference is noise.
+constexpr double difference_roundings = 8;
 
 // A trial that cuts the effect of a parameter on the outputs, the norm of its column of J, by more
 // than this factor has run onto a plateau (a saturated exponential, say) that holds no way back.
@@ -261,6 +263,10 @@ std::optional<Vector> LevenbergMarquardt::geodesic_acceleration(
   const Vector bending = (2 / acceleration_step) * ((ahead - model.outputs()) / acceleration_step -
                                                     model.apply(step.direction));
   if (!bending.allFinite()) return std::nullopt;
+  // Of the shortest steps the difference is all rounding: there the path is straight.
+  const double rounding = std::numeric_limits<double>::epsilon() * model.outputs().stableNorm();
+  if (bending.stableNorm() <= 2 * difference_roundings * rounding / std::pow(acceleration_step, 2))
+    return Vector::Zero(step.direction.size());
   auto acceleration = model.response(bending);
   if (!acceleration) return std::nullopt;
   const double length =

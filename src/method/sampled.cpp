@@ -97,7 +97,7 @@ const FiniteSum& require_samples(const Objective& problem, std::string_view meth
       fmt::format("{} on batches needs a mean over samples (a FiniteSum), which this problem does "
                   "not offer",
                   method),
-      "give --option batch=0 for the full gradient, or choose lbfgs");
+      "choose a method on the full gradient, such as normalized or lbfgs");
 }
 
 std::int64_t gradient_over(const FiniteSum& sum, Index samples, const ConstVectorRef& x,

@@ -62,13 +62,8 @@ class Batches final : public NetworkBatches {
     take_inputs();
     weight_ = weight;
     if (batch.empty()) g.setZero();
-    double sum = 0;
-    for (std::size_t first = 0; first < batch.size(); first += chunk_samples) {
-      const Batch chunk =
-          batch.subspan(first, std::min<std::size_t>(chunk_samples, batch.size() - first));
-      sum += chunk_sum(x.data(), chunk, loss, first == 0, g.data());
-    }
-    return weight * sum;
+    return weight * (loss.takes_parts() ? sum_of_parts(x.data(), batch, loss, g.data())
+                                        : sum_of_whole(x.data(), batch, loss, g.data()));
   }
 
  private:
@@ -102,9 +97,59 @@ class Batches final : public NetworkBatches {
     slopes_.resize(layers().outputs() * samples);
   }
 
-  double chunk_sum(const double* x, Batch batch, const BatchLoss& loss, bool first_chunk,
-                   double* g) {
+  // What is asked of a chunk of a batch.
+  struct Chunk {
+    const double* x;
+    Batch batch;
+    bool first;  ///< of its batch: parameters are rounded, and g is written rather than added to
+    double* g;   ///< null: outputs are all that is wanted
+    bool forward = true;  ///< false: the activations are those of this chunk already
+  };
+
+  template <class Work>
+  static void for_chunks(Batch batch, const Work& work) {
+    for (std::size_t first = 0; first < batch.size(); first += chunk_samples)
+      work(batch.subspan(first, std::min<std::size_t>(chunk_samples, batch.size() - first)),
+           static_cast<Index>(first));
+  }
+
+  double sum_of_parts(const double* x, Batch batch, const BatchLoss& loss, double* g) {
+    double sum = 0;
+    for_chunks(batch, [&](Batch chunk, Index before) {
+      sum += pass({x, chunk, before == 0, g}, [&](Batch samples, Index first, Index count) {
+        return loss_of_outputs(samples, first, count, loss);
+      });
+    });
+    return sum;
+  }
+
+  // The loss wants the outputs of the whole batch at once. With several chunks the way forward is
+  // gone twice.
+  double sum_of_whole(const double* x, Batch batch, const BatchLoss& loss, double* g) {
     const auto samples = static_cast<Index>(batch.size());
+    Matrix outputs(samples, layers().outputs()), slopes(samples, layers().outputs());
+    for_chunks(batch, [&](Batch chunk, Index before) {
+      pass({x, chunk, before == 0, nullptr}, [&](Batch, Index first, Index count) {
+        outputs.middleRows(before + first, count) = outputs_of(first, count);
+        return 0.0;
+      });
+    });
+    const double sum = loss.batch_sum(batch, outputs.reshaped(), slopes.reshaped());
+    const bool again = samples > chunk_samples;
+    for_chunks(batch, [&](Batch chunk, Index before) {
+      pass({x, chunk, before == 0, g, again}, [&](Batch, Index first, Index count) {
+        set_slopes(first, slopes.middleRows(before + first, count));
+        return 0.0;
+      });
+    });
+    return sum;
+  }
+
+  /// Of every block of a chunk the way forward, then `at_outputs`, whose sum is returned; where g
+  /// is wanted the way back from the slopes that it has set.
+  template <class AtOutputs>
+  double pass(const Chunk& chunk, const AtOutputs& at_outputs) {
+    const auto samples = static_cast<Index>(chunk.batch.size());
     make_room(samples);
     const Cut blocks(samples, block_samples);
     const auto tiles = static_cast<Index>(tiles_.size());
@@ -113,15 +158,22 @@ class Batches final : public NetworkBatches {
         team_size(3 * layers().pass_flops(samples), std::max(blocks.pieces(), tiles));
 #pragma omp parallel num_threads(team)
     {
-      if (!is_double && first_chunk) round_parameters(x);
-      const T* parameters = parameters_in_precision(x);
+      if (!is_double && chunk.first && chunk.forward) round_parameters(chunk.x);
+      const T* parameters = parameters_in_precision(chunk.x);
 #pragma omp for schedule(dynamic)
-      for (Index block = 0; block < blocks.pieces(); ++block)
-        sums[static_cast<std::size_t>(block)] =
-            pass(parameters, batch, blocks.first(block), blocks.size(block), loss);
+      for (Index block = 0; block < blocks.pieces(); ++block) {
+        const Index first = blocks.first(block), count = blocks.size(block);
+        const Batch own =
+            chunk.batch.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+        if (chunk.forward) forward(parameters, own, first, count);
+        sums[static_cast<std::size_t>(block)] = at_outputs(own, first, count);
+        if (chunk.g) back(parameters, first, count);
+      }
+      if (chunk.g) {
 #pragma omp for schedule(dynamic)
-      for (Index t = 0; t < tiles; ++t)
-        add_gradient(tiles_[static_cast<std::size_t>(t)], samples, first_chunk, g);
+        for (Index t = 0; t < tiles; ++t)
+          add_gradient(tiles_[static_cast<std::size_t>(t)], samples, chunk.first, chunk.g);
+      }
     }
     double sum = 0;
     for (const double part : sums) sum += part;
@@ -145,10 +197,8 @@ class Batches final : public NetworkBatches {
       return rounded_.data();
   }
 
-  /// Outputs, loss and D of all layers for `count` samples of a batch, from `first` on.
-  double pass(const T* x, Batch batch, Index first, Index count, const BatchLoss& loss) {
-    const Batch samples =
-        batch.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+  /// Z of the last layer for `count` samples of a batch, from `first` on.
+  void forward(const T* x, Batch samples, Index first, Index count) {
     gather(samples, first);
     const std::size_t last = layers().last();
     for (std::size_t l = 0; l < last; ++l) {
@@ -162,14 +212,16 @@ class Batches final : public NetworkBatches {
       d *= scale;
     }
     preactivations(last, x, first, count, deltas_[last].middleCols(first, count));
-    const double sum = loss_of_outputs(samples, first, count, loss);
-    for (std::size_t l = last; l-- > 0;) {
+  }
+
+  /// D of the other layers from that of the last.
+  void back(const T* x, Index first, Index count) {
+    for (std::size_t l = layers().last(); l-- > 0;) {
       auto delta = deltas_[l].middleCols(first, count);
       linalg::gemm(T(1), Op::none, weights(l + 1, x), Op::none,
                    deltas_[l + 1].middleCols(first, count), T(0), delta);
       kernels::multiply(derivatives_[l].col(first).data(), delta.data(), delta.size());
     }
-    return sum;
   }
 
   void gather(Batch samples, Index first) {
@@ -191,19 +243,32 @@ class Batches final : public NetworkBatches {
                  activations_[l].middleCols(first, count), T(1), z);
   }
 
+  /// Losses want output by output: (count, Q).
+  Matrix outputs_of(Index first, Index count) const {
+    return layers().output_scale *
+           deltas_[layers().last()].middleCols(first, count).transpose().template cast<double>();
+  }
+
+  /// D of the last layer from the derivatives of the loss in the outputs, (count, Q).
+  template <class Slopes>
+  void set_slopes(Index first, const Slopes& slopes) {
+    deltas_[layers().last()].middleCols(first, slopes.rows()) =
+        (weight_ * layers().output_scale * slopes.transpose()).template cast<T>();
+  }
+
   /// The outputs of the last layer become D: the derivatives of the loss in them, weighted. Returns
   /// the loss, not weighted.
   double loss_of_outputs(Batch samples, Index first, Index count, const BatchLoss& loss) {
     const Index outputs = layers().outputs();
-    auto delta = deltas_[layers().last()].middleCols(first, count);
-    // Losses want output by output.
     const auto part = [&](Vector& all) {
       return MatrixMap(all.data() + first * outputs, count, outputs);
     };
-    part(outputs_) = layers().output_scale * delta.transpose().template cast<double>();
+    part(outputs_) =
+        layers().output_scale *
+        deltas_[layers().last()].middleCols(first, count).transpose().template cast<double>();
     const double sum = loss.batch_sum(samples, outputs_.segment(first * outputs, count * outputs),
                                       slopes_.segment(first * outputs, count * outputs));
-    delta = (weight_ * layers().output_scale * part(slopes_).transpose()).template cast<T>();
+    set_slopes(first, part(slopes_));
     return sum;
   }
 

@@ -116,7 +116,7 @@ double number_of(const Goal& goal, const std::string& key, double otherwise) {
   if (found == goal.method_options.end()) return otherwise;
   double value = otherwise;
   std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
-  return value;
+  return std::isfinite(value) ? value : otherwise;
 }
 
 // Steps divided by a norm, which may be biased by their own batch.
@@ -127,8 +127,12 @@ bool divides_by_norm(const Goal& goal) {
 
 // Some samples of a problem whose evaluations are dear: what is measured by dozens of them, and is
 // no promise, is measured on these.
-std::unique_ptr<SampleSubset> affordable_part(const Objective& problem, std::uint64_t seed) {
-  constexpr double dear = 5e8, affordable = 1e8, fewest = 256;  // parameters times samples
+std::unique_ptr<SampleSubset> affordable_part(const Objective& problem, const ProblemSize& size,
+                                              std::uint64_t seed) {
+  // Parameters times samples: products of matrices for a network, else reading.
+  const bool network = !size.hidden.empty();
+  const double dear = network ? 5e8 : 2e7, affordable = network ? 1e8 : 5e6;
+  constexpr double fewest = 256;
   const auto parameters = static_cast<double>(problem.dimension());
   if (parameters * static_cast<double>(problem.sample_count()) <= dear) return nullptr;
   if (dynamic_cast<const FiniteSum*>(&problem) == nullptr) return nullptr;
@@ -197,7 +201,7 @@ Preflight measure(const Objective& problem, const ConstVectorRef& x0, const Subj
                        "give other start parameters with --init or --seed");
   const auto* composite = dynamic_cast<const CompositeObjective*>(&problem);
   if (composite) refuse_flat_start(*composite, x0);
-  const std::unique_ptr<SampleSubset> part = affordable_part(problem, seed);
+  const std::unique_ptr<SampleSubset> part = affordable_part(problem, subject.size, seed);
   const Objective& probed = part ? static_cast<const Objective&>(*part) : problem;
   preflight.gradient_check = check_gradient(probed, x0, seed);
   refuse_wrong_gradient(preflight.gradient_check, subject.smooth);

@@ -25,12 +25,16 @@ class BatchLoss {
   /// over the batch. Returns the SUM of their losses (N L is the sum over all samples) and writes
   /// its gradient.
   virtual double batch_sum(Batch batch, const ConstVectorRef& y, VectorRef gy) const = 0;
+  /// A batch may be given in parts, in any order and by several threads at once. Otherwise
+  /// batch_sum is called once, with the whole batch.
+  virtual bool takes_parts() const { return false; }
 };
 
 /// A loss L(y) of the stacked outputs y, shape (m), m = N * Q; the mean over the N samples. Convex,
 /// unless convex() says otherwise. Its Hessian is block diagonal: one (Q, Q) block per sample.
 class OutputLoss : public BatchLoss {
  public:
+  bool takes_parts() const override { return true; }
   virtual double value(const ConstVectorRef& y) const = 0;
   virtual void gradient(const ConstVectorRef& y, VectorRef gy) const = 0;  ///< dL/dy, (m)
   virtual bool convex() const { return true; }

@@ -85,8 +85,8 @@ class OutputModel {
   /// Of a linear model: the largest row norm of J. The default reads J in blocks of rows.
   virtual double largest_row_norm() const;
   /// Sum of the losses of a batch and its gradient in the parameters, g (n). Calls loss.batch_sum
-  /// once, with the whole batch. The default works on all samples; models override it to work on
-  /// the batch alone.
+  /// once, with the whole batch, unless loss.takes_parts(). The default works on all samples;
+  /// models override it to work on the batch alone.
   virtual double batch_sum(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
                            VectorRef g) const;
   /// The mean instead. The default divides the sum, which is one more pass over g.

@@ -397,5 +397,43 @@ TEST(RobustObjective, DescriptionSaysWhatIsMinimised) {
             "chi-square worst-case mean over 4 groups of squared loss of linear");
 }
 
+// Models work on a batch in blocks; a term over a group needs all of its samples at once.
+TEST(RobustObjective, BatchesLargerThanTheBlocksOfAModelHaveTheGradientOfTheStatedTerms) {
+  constexpr Index many = 1500;
+  const Matrix inputs = normal_matrix(many, columns, "many inputs");
+  const Vector noise = RandomStream(3, "many targets").normal_vector(many);
+  const auto loss = std::make_shared<SquaredLoss>(Matrix(inputs.col(0) + noise));
+  std::vector<int> members(many);
+  for (std::size_t i = 0; i < members.size(); ++i) members[i] = static_cast<int>(i % 7);
+  for (const std::vector<Index>& hidden : {std::vector<Index>{}, std::vector<Index>{5}}) {
+    const auto model = Network({.inputs = columns, .hidden = hidden, .outputs = 1}).on(inputs);
+    for (const Over over : {Over::samples, Over::groups}) {
+      SCOPED_TRACE(testing::Message() << hidden.size() << " hidden layers, over "
+                                      << (over == Over::groups ? "groups" : "samples"));
+      const RobustObjective objective(model, loss, {.lambda = 0.2, .over = over}, members);
+      const Vector x = point_of(objective);
+      Vector g(x.size()), one(x.size());
+      // All of them: the full objective, which is computed without batches.
+      std::vector<Index> all(static_cast<std::size_t>(objective.sample_count()));
+      std::iota(all.begin(), all.end(), Index{0});
+      const double of_all = objective.value_and_gradient(x, all, g);
+      Vector full(x.size());
+      EXPECT_NEAR(objective.value_and_gradient(x, full), of_all, 1e-12 * std::abs(of_all));
+      EXPECT_LE((g - full).norm(), 1e-11 * full.norm());
+      // Some of them, repeated ones too: the mean of the single terms.
+      std::vector<Index> some;
+      for (std::size_t k = 0; k < 130; ++k) some.push_back(all[(k * k) % all.size()]);
+      Vector mean = Vector::Zero(x.size());
+      double value = 0;
+      for (const Index k : some) {
+        value += objective.value_and_gradient(x, Batch(&k, 1), one) / 130;
+        mean += one / 130;
+      }
+      EXPECT_NEAR(objective.value_and_gradient(x, some, g), value, 1e-11 * std::abs(value));
+      EXPECT_LE((g - mean).norm(), 1e-11 * mean.norm());
+    }
+  }
+}
+
 }  // namespace
 }  // namespace thalweg

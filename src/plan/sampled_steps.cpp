@@ -79,22 +79,28 @@ void choose_schedule(const ProblemSize& size, Plan& plan) {
                             {{"constant", "--option schedule=constant"}}});
 }
 
+// Shares of 1 over the curvature. The careful one keeps half of the descent wherever the law holds.
+// At networks' a step still descends at the start, below 2; later their curvature gives way to the
+// stepsize (Cohen et al., ICLR 2021), and the shorter steps would only take more epochs.
+constexpr double careful = 0.7, networks = 1.4;
+
 /// The law of the curvature and the gradient norms a run goes through.
 struct Scales {
   GeneralizedSmoothness law;  // of what is typical: the measured law over its spread
   double start = 0, end = 0;  // gradient norms at the start, and where the noise takes over
+  double share = careful;     // of 1 over the curvature that a multiplier is
 
-  // The multiplier of a gradient of that norm that keeps half of the descent where the law holds
-  // (method/normalized_theory.hpp). The measured law lies above every probe, of which the worst may
-  // lie far off the path; and the noise is left to the schedule, since a bound for it would stop
-  // the run where few directions are noisy.
-  double multiplier(double norm) const { return 0.7 / law.at(norm); }
+  // The multiplier of a gradient of that norm (method/normalized_theory.hpp). The measured law lies
+  // above every probe, of which the worst may lie far off the path; and the noise is left to the
+  // schedule, since a bound for it would stop the run where few directions are noisy.
+  double multiplier(double norm) const { return share / law.at(norm); }
   double middle() const { return std::sqrt(start * end); }
 };
 
-std::optional<Scales> scales_of(const Preflight& preflight, double batch) {
+std::optional<Scales> scales_of(const ProblemSize& size, const Preflight& preflight, double batch) {
   if (!preflight.curvature || !(preflight.initial_gradient_norm > 0)) return std::nullopt;
   Scales scales;
+  if (is_network(size)) scales.share = networks;
   scales.law = preflight.curvature->law;
   scales.law.l0 /= preflight.curvature->spread;
   scales.law.l1 /= preflight.curvature->spread;
@@ -126,7 +132,8 @@ Pace pace_of(const Plan& plan, const Scales& scales) {
                                       scales.law.l1, scales.law.alpha);
   if (plan.method == "sgd")
     return {scales.multiplier(scales.start), 0,
-            fmt::format("0.7 over typical {} at the start, |g| = {:.3g}", law, scales.start)};
+            fmt::format("{} over typical {} at the start, |g| = {:.3g}", scales.share, law,
+                        scales.start)};
   const double beta =
       number_of(plan.options, "exponent",
                 plan.method == "normalized" || plan.method == "ian-sgd" ? 2.0 / 3 : 1);
@@ -134,15 +141,16 @@ Pace pace_of(const Plan& plan, const Scales& scales) {
     const double factor = plan.method == "ian-sgd" ? number_of(plan.options, "factor", 2) : 1;
     const double norm = turning_norm(scales);
     const double threshold = number_of(plan.options, "threshold", factor * norm);
-    return {scales.multiplier(norm) * std::pow(threshold, beta), threshold,
-            fmt::format("0.7 over typical {}, clipped from |g| = {:.3g} on", law, norm)};
+    return {
+        scales.multiplier(norm) * std::pow(threshold, beta), threshold,
+        fmt::format("{} over typical {}, clipped from |g| = {:.3g} on", scales.share, law, norm)};
   }
   // The parameter-free schedule shrinks by itself from a first step of this length.
   const bool shrinks =
       plan.method == "nsgd-momentum" && number_of(plan.options, "momentum", 0) == 0;
   const double norm = shrinks ? scales.start : scales.middle();
   return {scales.multiplier(norm) * std::pow(norm, beta), 0,
-          fmt::format("0.7 over typical {} at |g| = {:.3g}, {}", law, norm,
+          fmt::format("{} over typical {} at |g| = {:.3g}, {}", scales.share, law, norm,
                       shrinks ? "the start" : "midway to the noise")};
 }
 
@@ -155,7 +163,7 @@ void choose_pace(const ProblemSize& size, const Preflight& preflight, Plan& plan
   if (batch == 0 || plan.method == "adam" || has_stepsize(plan.options)) return;
   if (plan.method == "sgd" && size.classification && size.linear) return;
   if (option(plan.options, "rule", "threshold") != "threshold") return;
-  const auto scales = scales_of(preflight, batch);
+  const auto scales = scales_of(size, preflight, batch);
   if (!scales) return;
   const Pace pace = pace_of(plan, *scales);
   if (!(pace.stepsize > 0) || !std::isfinite(pace.stepsize)) return;

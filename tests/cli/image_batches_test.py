@@ -13,8 +13,12 @@ import harness
 from harness import CliTest
 
 METHODS = ("adam", "ian-sgd", "clipped-sgd")
+SEEDS = (0, 1)
 LEAST_ACCURACY = 0.85
-BEHIND = 0.005  # of adam, by which the other methods may be
+# Of adam, by which the others may be: half a point, and twice that for chance. Of about 300 wrong
+# answers a method shares most with another; the 100 or so in which they differ, and two seeds, leave
+# a standard error of a third of a point.
+BEHIND = 0.01
 
 
 class FashionMnist(CliTest):
@@ -27,12 +31,12 @@ class FashionMnist(CliTest):
             self.skipTest(f"{path} is absent")
         return path
 
-    def accuracy(self, method):
+    def accuracy(self, method, seed):
         """On the test images, of a network trained as the plan would."""
         ran = self.run_in_folder(
             "train", self.file("train8k-images-idx3-ubyte.gz"), "--labels",
             self.file("train8k-labels-idx1-ubyte.gz"), "--model", "mlp:256,128", "--method", method,
-            "--precision", "float32", "--out", method, timeout=1200)
+            "--precision", "float32", "--seed", seed, "--out", method, "--force", timeout=1200)
         self.assertIn(ran.code, (0, 5), ran.err)
         ran = self.run_in_folder("predict", method, self.file("test2k-images-idx3-ubyte.gz"))
         self.assert_exit(ran, 0)
@@ -43,7 +47,8 @@ class FashionMnist(CliTest):
         return right / len(labels)
 
     def test_accuracy(self):
-        accuracy = {method: self.accuracy(method) for method in METHODS}
+        accuracy = {method: sum(self.accuracy(method, seed) for seed in SEEDS) / len(SEEDS)
+                    for method in METHODS}
         print(accuracy)
         for method in METHODS:
             self.assertGreaterEqual(accuracy[method], LEAST_ACCURACY, method)

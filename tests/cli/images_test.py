@@ -204,7 +204,7 @@ class Batches(CliTest):
         for method in ("adam", "ian-sgd", "clipped-sgd"):
             with self.subTest(method=method):
                 outcomes, right = [], []
-                for precision in ("float32", "float64"):
+                for precision in ("float32", "double"):
                     words = ["--max-steps", "300", "--precision", precision]
                     outcomes.append(self.train(method, *words)["outcome"])
                     ran = self.run_in_folder("predict", "o", "j.idx")

@@ -118,7 +118,7 @@ std::vector<Network::Options> architectures() {
                  .outputs = 3,
                  .parametrization = Parametrization::inverse_sqrt_width,
                  .output_scale = 2});
-  all.push_back({.inputs = 6, .outputs = 3, .output_scale = 3});  // no hidden layers
+  all.push_back({.inputs = 6, .hidden = {}, .outputs = 3, .output_scale = 3});  // no hidden layers
   all.push_back({.inputs = 900, .hidden = {90}, .outputs = 1});   // more than one tile of units
   return all;
 }
@@ -221,13 +221,13 @@ INSTANTIATE_TEST_SUITE_P(NetworkBatches, BothPrecisions,
                          testing::Values(Precision::float64, Precision::float32));
 
 TEST(NetworkBatches, OfALinearNetworkInFloatAgreeWithTheLinearModel) {
-  const Problem problem({.inputs = 6, .outputs = 3}, 50);
+  const Problem problem({.inputs = 6, .hidden = {}, .outputs = 3}, 50);
   const std::vector<Index> batch = draw(80, 50, 6);
   const auto linear = problem.of(*problem.network.linear_on(problem.inputs), batch);
   const auto rounded = problem.of(*problem.model(Precision::float32), batch);
   EXPECT_NEAR(rounded.value, linear.value, float_accuracy * linear.value);
   EXPECT_LT(relative_difference(rounded.g, linear.g), float_accuracy);
-  const Network without({.inputs = 6, .outputs = 3, .intercept = false});
+  const Network without({.inputs = 6, .hidden = {}, .outputs = 3, .intercept = false});
   EXPECT_THROW(without.on(problem.inputs, Precision::float32), UsageError);
 }
 

@@ -45,8 +45,8 @@ inline double weighted_work(const StepCost& cost) {
 }
 
 /// Work that whole runs on so many samples may take by default: half of the time promised for the
-/// size (30 s on 2000 rows, 2 minutes on 10 000, two cores), at a speed this machine class keeps even
-/// beside other load. In the flops of weighted_work.
+/// size (30 s on 2000 rows, 2 minutes on 10 000, two cores), at a speed this machine class keeps
+/// even beside other load. In the flops of weighted_work.
 inline constexpr double sustained_speed = 2e10;  // per second
 inline double affordable_work(const ProblemSize& size) {
   constexpr double seconds_per_row = 6e-3, least_seconds = 12;

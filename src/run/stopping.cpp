@@ -279,9 +279,7 @@ class AnyOf final : public Criterion {
       std::ranges::move(criterion->check_all(progress), std::back_inserter(reasons));
     return reasons;
   }
-  std::optional<std::int64_t> last_step() const override {
-    return least(criteria_, last_step_of);
-  }
+  std::optional<std::int64_t> last_step() const override { return least(criteria_, last_step_of); }
   std::optional<std::int64_t> most_samples() const override {
     return least(criteria_, most_samples_of);
   }

@@ -34,7 +34,7 @@ struct Goal {
   std::optional<double> time_limit;  ///< seconds
   /// A problem of the sampled methods: those that can also take all samples draw batches too.
   bool sampled_problem = false;
-  bool validation = false;           ///< early stopping on validation was asked for
+  bool validation = false;  ///< early stopping on validation was asked for
   /// The parameters themselves are wanted (`solve`): least squares run until no step lowers the
   /// value, with no first-order tolerance to end them sooner.
   bool until_rounding = false;

@@ -13,9 +13,9 @@ struct SamplingProbe {
   bool measures_bias = true;  ///< false: normalization_bias is left absent
 };
 
-/// Fills preflight.curvature, dominance (see there) and, where the problem is a FiniteSum of more than one sample, noise
-/// and normalization_bias. What could not be measured, since nothing was finite, stays absent.
-/// Throws UsageError for options out of range.
+/// Fills preflight.curvature, dominance (see there) and, where the problem is a FiniteSum of more
+/// than one sample, noise and normalization_bias. What could not be measured, since nothing was
+/// finite, stays absent. Throws UsageError for options out of range.
 void measure_sampling(const Objective& problem, const ConstVectorRef& x0,
                       const SamplingProbe& options, Preflight& preflight);
 

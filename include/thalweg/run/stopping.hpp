@@ -61,7 +61,7 @@ StopWhen zero_gradient();  ///< converged: gradient norm <= 0, unless value and 
 StopWhen max_steps(std::int64_t steps);  ///< budget_exhausted: iteration >= steps
 /// budget_exhausted: samples >= limit. The step that goes beyond does not count; see most_samples.
 StopWhen sample_limit(std::int64_t samples);
-StopWhen time_limit(double seconds);     ///< budget_exhausted: seconds >= limit
+StopWhen time_limit(double seconds);  ///< budget_exhausted: seconds >= limit
 /// early_stopped: validation evaluations since the best one >= evaluations
 StopWhen patience(std::int64_t evaluations);
 /// stalled: (largest - smallest value) / |largest| <= relative, over the last `window` accepted

@@ -57,7 +57,7 @@ struct Claims {
   double target = 0;       ///< allowed above it
   double slack = 0;        ///< relative to target
   bool first_order = true;
-  double eps = 0;          ///< on the gradient norm
+  double eps = 0;  ///< on the gradient norm
   /// first_order from batches, with a confidence: sampled methods on problems whose full gradient
   /// takes more than a second or so.
   bool first_order_sampled = false;

@@ -119,7 +119,7 @@ std::vector<Network::Options> architectures() {
                  .parametrization = Parametrization::inverse_sqrt_width,
                  .output_scale = 2});
   all.push_back({.inputs = 6, .hidden = {}, .outputs = 3, .output_scale = 3});  // no hidden layers
-  all.push_back({.inputs = 900, .hidden = {90}, .outputs = 1});   // more than one tile of units
+  all.push_back({.inputs = 900, .hidden = {90}, .outputs = 1});  // more than one tile of units
   return all;
 }
 

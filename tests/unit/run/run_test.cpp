@@ -244,12 +244,10 @@ TEST(Run, AStepBeyondTheSampleLimitDoesNotCount) {
 
 TEST(Run, AStepBeyondTheSampleLimitDoesNotConverge) {
   const Script script({9.0, 8.0, 7.0, 6.0});
-  const Result beyond =
-      run(Identity(), script, start, options(target_loss(7) | sample_limit(36)));
+  const Result beyond = run(Identity(), script, start, options(target_loss(7) | sample_limit(36)));
   EXPECT_EQ(beyond.reason.outcome, Outcome::budget_exhausted);
   EXPECT_EQ(beyond.value, 8);
-  const Result within =
-      run(Identity(), script, start, options(target_loss(8) | sample_limit(36)));
+  const Result within = run(Identity(), script, start, options(target_loss(8) | sample_limit(36)));
   EXPECT_EQ(within.reason.outcome, Outcome::converged);
   EXPECT_EQ(within.value, 8);
 }

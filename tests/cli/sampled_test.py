@@ -112,7 +112,7 @@ class PhaseRetrieval(SampledTest):
     def test_given_data(self):
         """Intensities without noise: the vector comes back up to its sign."""
         truth = [1.0, -2.0, 0.5]
-        rows = [[math.sin(3 * i + 5 * j * j + 1) for j in range(3)] for i in range(40)]
+        rows = [[math.sin(1.7 * i * (j + 1) + j) for j in range(3)] for i in range(40)]
         lines = ["a,b,c,intensity"]
         for row in rows:
             inner = sum(a * t for a, t in zip(row, truth))

@@ -8,6 +8,7 @@
 #include "thalweg/core/error.hpp"
 #include "thalweg/linalg/blas.hpp"
 #include "thalweg/method/registry.hpp"
+#include "thalweg/method/sampled.hpp"
 #include "thalweg/model/linear_model.hpp"
 #include "thalweg/model/margin_losses.hpp"
 #include "thalweg/preflight/critical_step.hpp"
@@ -115,6 +116,15 @@ double number_of(const Goal& goal, const std::string& key, double otherwise) {
   return std::isfinite(value) ? value : otherwise;
 }
 
+// Whether any of the options of a method asks for batches.
+bool draws_batches(const std::map<std::string, std::string>& options) {
+  const auto above_zero = [&](const char* key) {
+    const auto found = options.find(key);
+    return found != options.end() && found->second != "0";
+  };
+  return above_zero("batch") || above_zero("independent-batch");
+}
+
 // The measurements of the sampled methods, some hundred gradients; of large problems on a subset of
 // their samples.
 void measure_sampled(const Objective& problem, const ConstVectorRef& x0, const Subject& subject,
@@ -137,7 +147,7 @@ void measure_sampled(const Objective& problem, const ConstVectorRef& x0, const S
                      .scale = number_of(goal, "factor", 2),
                      .offset = number_of(goal, "offset", 0),
                      .threshold = number_of(goal, "threshold", 0)};
-  probe.measures_bias = bias.normalizer.exponent > 0;
+  probe.measures_bias = bias.normalizer.exponent > 0 && number_of(goal, "batch", 1) > 0;
   if (dynamic_cast<const FiniteSum*>(&problem) == nullptr || samples <= affordable) {
     measure_sampling(problem, x0, probe, preflight);
     return;
@@ -200,6 +210,7 @@ void add_plan(report::Record& record, const Objective& problem, const ConstVecto
               const ProblemSize& size, const Goal& goal) {
   Plan plan = make_plan(size, *record.preflight, goal);
   plan.options = find_method(plan.method).used_options(plan.options);
+  if (draws_batches(plan.options)) detail::require_samples(problem, plan.method);
   const StepCost cost = step_cost(plan.method, plan.options, size);
   refuse_too_large(plan.method, cost, record.preflight->memory.limit, size);
   record.preflight->memory.bytes = cost.bytes;

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <functional>
 
-#include "log_log_picture.hpp"
+#include "log_picture.hpp"
 #include "thalweg/method/large_step.hpp"
 #include "thalweg/method/large_step_theory.hpp"
 #include "thalweg/model/linear_model.hpp"
@@ -31,14 +31,14 @@ Result descend(double eta, std::int64_t steps) {
 
 double log10_loss(const StepRecord& record) { return *record.log_value / std::log(10); }
 
-LogLogPicture figure_1() {
-  LogLogPicture picture{.title = "Logistic loss of four points, constant stepsizes",
-                        .x_name = "step",
-                        .first_x = 0,
-                        .last_x = 6,
-                        .first_y = -6,
-                        .last_y = 2,
-                        .legend_x = 0.72};
+LogPicture figure_1() {
+  LogPicture picture{.title = "Logistic loss of four points, constant stepsizes",
+                     .x_name = "step",
+                     .first_x = 0,
+                     .last_x = 6,
+                     .first_y = -6,
+                     .last_y = 2,
+                     .legend_x = 0.72};
   constexpr std::int64_t steps = 1 << 18;
   std::printf("eta  last increase  f <= 1/eta from  loss at 2^18  loss * gamma^2 eta t\n");
   for (const double eta : {4, 8, 16, 32}) {
@@ -46,7 +46,7 @@ LogLogPicture figure_1() {
     const StepRecord& end = result.trace.back();
     std::printf("%3.0f  %13.0f  %15.0f  %12.2e  %20.2f\n", eta, *end.last_increase_step,
                 *end.transition_step, end.value, end.value * 0.04 * eta * steps);
-    LogLogLine line{fmt::format("eta {}", eta), {}};
+    LogLine line{fmt::format("eta {}", eta), {}};
     double next = 1;  // about two hundred points over the decades
     for (const StepRecord& record : result.trace) {
       const auto t = static_cast<double>(record.iteration);
@@ -60,7 +60,7 @@ LogLogPicture figure_1() {
 }
 
 // The smoothness constant of the loss is lambda_max(Z'Z / n) / 4 = 10 / 16.
-LogLogPicture budgets() {
+LogPicture budgets() {
   struct Rule {
     const char* name;
     std::function<double(double steps)> stepsize;
@@ -70,17 +70,17 @@ LogLogPicture budgets() {
       {"gamma^2 T / (120 R^2), proved", [](double T) { return proved_stepsize(table, T); }},
       {"gamma^2 T / (4 R^2), practical", [](double T) { return practical_stepsize(table, T); }},
       {"T / (10 R^2)", [](double T) { return T / (10 * 4.04); }}};
-  LogLogPicture picture{.title = "Final loss of T steps, the stepsize chosen for T",
-                        .x_name = "T",
-                        .first_x = 3,
-                        .last_x = 5,
-                        .first_y = -12,
-                        .last_y = 0,
-                        .legend_x = 0.05,
-                        .legend_y = 0.27};
+  LogPicture picture{.title = "Final loss of T steps, the stepsize chosen for T",
+                     .x_name = "T",
+                     .first_x = 3,
+                     .last_x = 5,
+                     .first_y = -12,
+                     .last_y = 0,
+                     .legend_x = 0.05,
+                     .legend_y = 0.27};
   std::printf("\neta                             T = 1e3     3e3     1e4     3e4     1e5\n");
   for (const Rule& rule : rules) {
-    LogLogLine line{rule.name, {}, true};
+    LogLine line{rule.name, {}, true};
     std::printf("%-30s", rule.name);
     for (const double steps : {1e3, 3e3, 1e4, 3e4, 1e5}) {
       const Result result = descend(rule.stepsize(steps), static_cast<std::int64_t>(steps));
@@ -94,7 +94,7 @@ LogLogPicture budgets() {
 }
 
 int main(int argc, char** argv) {
-  const LogLogPicture losses = figure_1(), finals = budgets();
+  const LogPicture losses = figure_1(), finals = budgets();
   if (argc > 2) {
     losses.write(argv[1]);
     finals.write(argv[2]);

@@ -191,6 +191,9 @@ Problem make_dro(const Settings& settings, const Source& source) {
   refuse_large_model(settings, problem.size);
   Vector start(robust->dimension());
   start << problem.network->initial_parameters(settings.seed), 0;
+  // A linear model would start on the kink of the penalty, where there is no gradient.
+  constexpr double beside = 0.01;
+  if (problem.network->linear()) start = beside * robust->random_start(settings.seed);
   // The published start is random; without the preset every run begins where Psi is known.
   problem.start =
       given.published ? robust->random_start(settings.seed) : robust->with_best_eta(start);

@@ -41,13 +41,24 @@ Asked read_asked(const Words& given) {
   return asked;
 }
 
+/// The names of the built-in problems, those of NIST as one.
+std::string problem_list() {
+  std::vector<std::string> names = built_in_names();
+  std::erase_if(names, [](const std::string& name) { return name.starts_with("nist:"); });
+  return fmt::format("{}, nist:NAME", fmt::join(names, ", "));
+}
+
 /// A word that names no file but a built-in problem stands for that.
 Words with_problem(Words words) {
   const std::string name = words.at("DATA").back();
   const std::vector<std::string> names = built_in_names();
   std::error_code absent;
   const bool built_in = name.starts_with("nist:") || std::ranges::find(names, name) != names.end();
-  if (name != "-" && built_in && !std::filesystem::exists(name, absent)) {
+  const bool file = name == "-" || std::filesystem::exists(name, absent);
+  if (!file && !built_in)
+    throw DataError("no such file, and no problem of that name", name,
+                    fmt::format("give a table, or one of {}", problem_list()));
+  if (!file) {
     words["PROBLEM"] = {name};
     words.erase("DATA");
   } else if (words.contains("data")) {
@@ -221,7 +232,8 @@ std::vector<OptionSpec> compare_options() {
       {"target-loss", "X",
        "count the samples to this value (default: the largest median of the methods)"},
   };
-  std::set<std::string> known = {"method", "max-steps", "budget", "time-limit", "patience"};
+  std::set<std::string> known = {"method",     "max-steps", "budget",
+                                 "time-limit", "patience",  "precision"};
   for (const OptionSpec& option : options) known.insert(option.name);
   for (const OptionSpec& option : joined(table_options(), solve_options()))
     if (known.insert(option.name).second) options.push_back(option);

@@ -35,11 +35,7 @@ void ClippedSgd::Options::validate() const {
   OptionChecker checker("clipped-sgd");
   checker.require(stepsize > 0 && std::isfinite(stepsize), "stepsize", "be above 0 and finite",
                   stepsize);
-  checker.require(exponent >= 0 && exponent <= 1, "exponent", "lie in [0, 1]", exponent);
-  checker.require(threshold >= 0 && std::isfinite(threshold), "threshold",
-                  "be finite and not negative", threshold);
-  checker.require(offset >= 0 && std::isfinite(offset), "offset", "be finite and not negative",
-                  offset);
+  normalization().check(checker);
   checker.require(L0 > 0 && std::isfinite(L0), "l0", "be above 0 and finite", L0);
   checker.require(L1 > 0 && std::isfinite(L1), "l1", "be above 0 and finite", L1);
   checker.require(radius > 0 && std::isfinite(radius), "radius", "be above 0 and finite", radius);
@@ -67,9 +63,9 @@ Update ClippedSgd::update(const Objective& problem, ClippedSgdState& state,
   const Vector& other = same ? g : state.norm_gradient;
   const double scheduled = options_.schedule.at(state.updates);
   if (options_.rule == Rule::threshold) {
-    const double stepsize = normalized_descent(
-        state.x, options_.stepsize * scheduled, g, other, groups(state, options_.per_group),
-        {1, options_.offset, options_.threshold, options_.exponent});
+    const double stepsize =
+        normalized_descent(state.x, options_.stepsize * scheduled, g, other,
+                           groups(state, options_.per_group), options_.normalization());
     return {.stepsize = stepsize, .drawn = drawn};
   }
   const double stepsize = scheduled * table_stepsize(g.stableNorm(), other.stableNorm(), state);

@@ -26,12 +26,7 @@ void IanSgd::Options::validate() const {
   OptionChecker checker("ian-sgd");
   checker.require(stepsize > 0 && std::isfinite(stepsize), "stepsize", "be above 0 and finite",
                   stepsize);
-  checker.require(exponent >= 0 && exponent <= 1, "exponent", "lie in [0, 1]", exponent);
-  checker.require(threshold >= 0 && std::isfinite(threshold), "threshold",
-                  "be finite and not negative", threshold);
-  checker.require(offset >= 0 && std::isfinite(offset), "offset", "be finite and not negative",
-                  offset);
-  checker.require(factor > 0 && std::isfinite(factor), "factor", "be above 0 and finite", factor);
+  normalization().check(checker);
   checker.require(independent_batch >= 0, "independent-batch", "not be negative",
                   static_cast<double>(independent_batch));
   sampling.check(checker);
@@ -51,10 +46,9 @@ Update IanSgd::update(const Objective& problem, IanSgdState& state, const Contex
     drawn += gradient_over(problem, state.x, context, "independent batch", state.norm_position,
                            options_.independent_batch, state.norm_gradient);
   const Vector& norm_gradient = independent ? state.norm_gradient : g;
-  const double stepsize =
-      normalized_descent(state.x, options_.stepsize * options_.schedule.at(state.updates), g,
-                         norm_gradient, groups(state, options_.per_group),
-                         {options_.factor, options_.offset, options_.threshold, options_.exponent});
+  const double stepsize = normalized_descent(
+      state.x, options_.stepsize * options_.schedule.at(state.updates), g, norm_gradient,
+      groups(state, options_.per_group), options_.normalization());
   return {.stepsize = stepsize, .drawn = drawn};
 }
 

@@ -9,6 +9,15 @@ double Normalization::divisor(double norm) const {
   return std::pow(std::max(factor * norm + offset, threshold), exponent);
 }
 
+void Normalization::check(OptionChecker& checker) const {
+  checker.require(factor > 0 && std::isfinite(factor), "factor", "be above 0 and finite", factor);
+  checker.require(offset >= 0 && std::isfinite(offset), "offset", "be finite and not negative",
+                  offset);
+  checker.require(threshold >= 0 && std::isfinite(threshold), "threshold",
+                  "be finite and not negative", threshold);
+  checker.require(exponent >= 0 && exponent <= 1, "exponent", "lie in [0, 1]", exponent);
+}
+
 double normalized_descent(VectorRef x, double stepsize, const ConstVectorRef& g,
                           const ConstVectorRef& v, const std::vector<Index>& groups,
                           const Normalization& normalization) {

@@ -22,7 +22,7 @@ void NsgdMomentum::Options::validate() const {
   checker.require(stepsize > 0 && std::isfinite(stepsize), "stepsize", "be above 0 and finite",
                   stepsize);
   checker.require(momentum >= 0 && momentum < 1, "momentum", "lie in [0, 1)", momentum);
-  checker.require(exponent >= 0 && exponent <= 1, "exponent", "lie in [0, 1]", exponent);
+  normalization().check(checker);
   sampling.check(checker);
   schedule.check(checker);
   checker.throw_if_any();
@@ -48,7 +48,7 @@ Update NsgdMomentum::update(const Objective& problem, NsgdMomentumState& state,
   state.momentum = b * state.momentum + (1 - b) * g;
   const double stepsize =
       normalized_descent(state.x, gamma, state.momentum, state.momentum,
-                         groups(state, options_.per_group), {.exponent = options_.exponent});
+                         groups(state, options_.per_group), options_.normalization());
   return {.stepsize = stepsize, .drawn = drawn};
 }
 

@@ -1,6 +1,7 @@
 #include "thalweg/method/sampled.hpp"
 
 #include <cmath>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -109,7 +110,17 @@ std::int64_t gradient_over(const FiniteSum& sum, Index samples, const ConstVecto
   return static_cast<std::int64_t>(batch.size());
 }
 
-void measure_full(const Objective& problem, SampledState& state) { measure(problem, state); }
+void measure_full(const Objective& problem, bool on_batches, SampledState& state) {
+  const auto* sum = on_batches ? dynamic_cast<const FiniteSum*>(&problem) : nullptr;
+  if (!sum || sum->batch_rounding() <= problem.rounding()) {
+    measure(problem, state);
+    return;
+  }
+  std::vector<Index> all(static_cast<std::size_t>(problem.sample_count()));
+  std::iota(all.begin(), all.end(), Index{0});
+  state.gradient.resize(state.x.size());
+  state.value = sum->value_and_gradient(state.x, all, state.gradient);
+}
 
 bool finite(const SampledState& state) {
   return std::isfinite(state.value) && state.gradient.allFinite();

@@ -20,7 +20,7 @@ void Spider::Options::validate() const {
   OptionChecker checker("spider");
   checker.require(stepsize > 0 && std::isfinite(stepsize), "stepsize", "be above 0 and finite",
                   stepsize);
-  checker.require(exponent >= 0 && exponent <= 1, "exponent", "lie in [0, 1]", exponent);
+  normalization().check(checker);
   checker.require(period >= 1, "period", "be at least 1", static_cast<double>(period));
   checker.require(sampling.batch >= 1, "batch", "be at least 1",
                   static_cast<double>(sampling.batch));
@@ -55,7 +55,7 @@ Update Spider::update(const Objective& problem, SpiderState& state, const Contex
   state.previous = state.x;
   const double stepsize = normalized_descent(
       state.x, options_.stepsize * options_.schedule.at(state.updates), state.estimate,
-      state.estimate, groups(state, options_.per_group), {.exponent = options_.exponent});
+      state.estimate, groups(state, options_.per_group), options_.normalization());
   return {.stepsize = stepsize, .drawn = drawn};
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "network_batches.hpp"
 #include "thalweg/core/error.hpp"
@@ -43,6 +44,7 @@ BoundNetwork::BoundNetwork(const Network::Options& options, const Matrix& raw_in
 NetworkModel::NetworkModel(Network network, const Matrix& inputs, Precision sampled)
     : network_(std::move(network)),
       bound_(std::make_shared<BoundNetwork>(network_.options(), inputs)),
+      sampled_(sampled),
       batches_(make_network_batches(bound_, sampled)) {}
 
 NetworkModel::~NetworkModel() = default;
@@ -64,6 +66,11 @@ double NetworkModel::batch_sum(const ConstVectorRef& x, Batch batch, const Batch
 double NetworkModel::batch_mean(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
                                 VectorRef g) const {
   return batches_->weighted_sum(x, batch, loss, 1 / static_cast<double>(batch.size()), g);
+}
+
+double NetworkModel::batch_rounding() const {
+  return sampled_ == Precision::float32 ? double{std::numeric_limits<float>::epsilon()}
+                                        : std::numeric_limits<double>::epsilon();
 }
 
 std::vector<Index> NetworkModel::parameter_groups() const {

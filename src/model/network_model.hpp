@@ -78,6 +78,7 @@ class NetworkModel final : public OutputModel {
                    VectorRef g) const override;
   double batch_mean(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
                     VectorRef g) const override;
+  double batch_rounding() const override;
   std::vector<Index> parameter_groups() const override;
   std::string description() const override { return network_.description(); }
   double forward_flops() const override;
@@ -85,6 +86,7 @@ class NetworkModel final : public OutputModel {
  private:
   Network network_;
   std::shared_ptr<BoundNetwork> bound_;
+  Precision sampled_;
   std::unique_ptr<NetworkBatches> batches_;
 };
 

@@ -294,6 +294,7 @@ double rank_work_limit(const ProblemSize& size, const Goal& goal) {
   constexpr double share = 0.3, least = 2e10;  // the least takes about a second
   const bool automatic = !goal.method || *goal.method == "auto";
   const std::string method = automatic ? plan::method_for_size(size, 0) : *goal.method;
+  if (plan::draws_batches(method, goal.method_options, size)) return least;  // it asks for no rank
   plan::Options options = goal.method_options;
   const double step = plan::weighted_work(step_cost(method, options, size));
   double steps = plan::typical_steps(method);

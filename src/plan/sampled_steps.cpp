@@ -14,7 +14,13 @@ namespace thalweg::plan {
 namespace {
 
 constexpr Index least_samples = 1000;  // for methods that can also take all of them
-constexpr double usual_batch = 64;
+constexpr double small_batch = 64;
+// Of networks on many samples: half of the passes over the parameters.
+constexpr Index many_samples = 20000;
+constexpr double large_batch = 128;
+constexpr double usual_epochs = 20;  // of networks, after which they mostly learn by heart
+
+bool is_network(const ProblemSize& size) { return size.composite && !size.hidden.empty(); }
 
 bool always_draws(std::string_view method) {
   constexpr std::array<std::string_view, 5> names{"sgd", "ian-sgd", "clipped-sgd", "nsgd-momentum",
@@ -29,12 +35,8 @@ double number_of(const Options& options, const std::string& key, double otherwis
   return value;
 }
 
-double default_batch(const ProblemSize& size) {
-  return std::clamp(std::floor(count(size.samples) / 5), 1.0, usual_batch);
-}
-
 double batch_of(const Plan& plan) {
-  const double usual = plan.method == "sgd" ? 1 : always_draws(plan.method) ? usual_batch : 0;
+  const double usual = plan.method == "sgd" ? 1 : always_draws(plan.method) ? small_batch : 0;
   return number_of(plan.options, "batch", usual);
 }
 
@@ -43,7 +45,7 @@ void choose_batch(const ProblemSize& size, const Goal& goal, Plan& plan) {
   const bool many = size.samples >= least_samples;
   if (plan.method == "sgd" && size.classification && size.linear) return;  // single samples
   if (!always_draws(plan.method) && !goal.sampled_problem && !many) return;
-  const double batch = default_batch(size);
+  const double batch = usual_batch(size);
   plan.options["batch"] = fmt::format("{}", batch);
   plan.decisions.push_back({"batch",
                             fmt::format("{}", batch),
@@ -51,22 +53,54 @@ void choose_batch(const ProblemSize& size, const Goal& goal, Plan& plan) {
                             {}});
 }
 
+// A run of a network that nothing else bounds ends after some epochs.
+void choose_epochs(const ProblemSize& size, const Goal& goal, Plan& plan) {
+  if (!is_network(size) || size.samples < least_samples || batch_of(plan) == 0) return;
+  if (goal.max_steps || goal.budget || goal.target_loss || goal.time_limit ||
+      goal.method_options.contains("eps"))
+    return;
+  plan.max_steps =
+      static_cast<std::int64_t>(std::ceil(usual_epochs * count(size.samples) / batch_of(plan)));
+  plan.decisions.push_back({"steps",
+                            fmt::format("at most {}", plan.max_steps),
+                            fmt::format("{} epochs; --max-steps allows more", usual_epochs),
+                            {}});
+}
+
+// The published stepsize of adam is one of the plan where the user gave none: as with the measured
+// ones, it shrinks to the end.
+void choose_schedule(const ProblemSize& size, Plan& plan) {
+  const bool whole = plan.method != "adam" || !is_network(size) || batch_of(plan) == 0;
+  if (whole || plan.options.contains("stepsize") || plan.options.contains("schedule")) return;
+  plan.options["schedule"] = "cosine";
+  plan.decisions.push_back({"schedule",
+                            "cosine",
+                            "the noise floor shrinks with the stepsize",
+                            {{"constant", "--option schedule=constant"}}});
+}
+
+// Shares of 1 over the curvature. The careful one keeps half of the descent wherever the law holds.
+// At networks' a step still descends at the start, below 2; later their curvature gives way to the
+// stepsize (Cohen et al., ICLR 2021), and the shorter steps would only take more epochs.
+constexpr double careful = 0.7, networks = 1.4;
+
 /// The law of the curvature and the gradient norms a run goes through.
 struct Scales {
   GeneralizedSmoothness law;  // of what is typical: the measured law over its spread
   double start = 0, end = 0;  // gradient norms at the start, and where the noise takes over
+  double share = careful;     // of 1 over the curvature that a multiplier is
 
-  // The multiplier of a gradient of that norm that keeps half of the descent where the law holds
-  // (method/normalized_theory.hpp). The measured law lies above every probe, of which the worst may
-  // lie far off the path; and the noise is left to the schedule, since a bound for it would stop
-  // the run where few directions are noisy.
-  double multiplier(double norm) const { return 0.7 / law.at(norm); }
+  // The multiplier of a gradient of that norm (method/normalized_theory.hpp). The measured law lies
+  // above every probe, of which the worst may lie far off the path; and the noise is left to the
+  // schedule, since a bound for it would stop the run where few directions are noisy.
+  double multiplier(double norm) const { return share / law.at(norm); }
   double middle() const { return std::sqrt(start * end); }
 };
 
-std::optional<Scales> scales_of(const Preflight& preflight, double batch) {
+std::optional<Scales> scales_of(const ProblemSize& size, const Preflight& preflight, double batch) {
   if (!preflight.curvature || !(preflight.initial_gradient_norm > 0)) return std::nullopt;
   Scales scales;
+  if (is_network(size)) scales.share = networks;
   scales.law = preflight.curvature->law;
   scales.law.l0 /= preflight.curvature->spread;
   scales.law.l1 /= preflight.curvature->spread;
@@ -98,7 +132,8 @@ Pace pace_of(const Plan& plan, const Scales& scales) {
                                       scales.law.l1, scales.law.alpha);
   if (plan.method == "sgd")
     return {scales.multiplier(scales.start), 0,
-            fmt::format("0.7 over typical {} at the start, |g| = {:.3g}", law, scales.start)};
+            fmt::format("{} over typical {} at the start, |g| = {:.3g}", scales.share, law,
+                        scales.start)};
   const double beta =
       number_of(plan.options, "exponent",
                 plan.method == "normalized" || plan.method == "ian-sgd" ? 2.0 / 3 : 1);
@@ -106,15 +141,16 @@ Pace pace_of(const Plan& plan, const Scales& scales) {
     const double factor = plan.method == "ian-sgd" ? number_of(plan.options, "factor", 2) : 1;
     const double norm = turning_norm(scales);
     const double threshold = number_of(plan.options, "threshold", factor * norm);
-    return {scales.multiplier(norm) * std::pow(threshold, beta), threshold,
-            fmt::format("0.7 over typical {}, clipped from |g| = {:.3g} on", law, norm)};
+    return {
+        scales.multiplier(norm) * std::pow(threshold, beta), threshold,
+        fmt::format("{} over typical {}, clipped from |g| = {:.3g} on", scales.share, law, norm)};
   }
   // The parameter-free schedule shrinks by itself from a first step of this length.
   const bool shrinks =
       plan.method == "nsgd-momentum" && number_of(plan.options, "momentum", 0) == 0;
   const double norm = shrinks ? scales.start : scales.middle();
   return {scales.multiplier(norm) * std::pow(norm, beta), 0,
-          fmt::format("0.7 over typical {} at |g| = {:.3g}, {}", law, norm,
+          fmt::format("{} over typical {} at |g| = {:.3g}, {}", scales.share, law, norm,
                       shrinks ? "the start" : "midway to the noise")};
 }
 
@@ -127,7 +163,7 @@ void choose_pace(const ProblemSize& size, const Preflight& preflight, Plan& plan
   if (batch == 0 || plan.method == "adam" || has_stepsize(plan.options)) return;
   if (plan.method == "sgd" && size.classification && size.linear) return;
   if (option(plan.options, "rule", "threshold") != "threshold") return;
-  const auto scales = scales_of(preflight, batch);
+  const auto scales = scales_of(size, preflight, batch);
   if (!scales) return;
   const Pace pace = pace_of(plan, *scales);
   if (!(pace.stepsize > 0) || !std::isfinite(pace.stepsize)) return;
@@ -239,11 +275,19 @@ bool is_sampled(std::string_view method) {
   return always_draws(method) || method == "adam" || method == "normalized";
 }
 
+bool draws_batches(std::string_view method, const Options& options, const ProblemSize& size) {
+  if (!size.sampled || !is_sampled(method)) return false;
+  if (options.contains("batch")) return number_of(options, "batch", 0) > 0;
+  return always_draws(method) || size.samples >= least_samples;
+}
+
 void choose_sampled_options(const ProblemSize& size, const Preflight& preflight, const Goal& goal,
                             Plan& plan) {
   if (!is_sampled(plan.method)) return;
   choose_batch(size, goal, plan);
+  choose_epochs(size, goal, plan);
   choose_pace(size, preflight, plan);
+  choose_schedule(size, plan);
   fill_table(preflight, plan);
   choose_independence(preflight, plan);
   if (option(plan.options, "schedule", "constant") != "constant")
@@ -259,3 +303,12 @@ void forecast_sampled(const ProblemSize&, const Preflight& preflight, const Plan
 }
 
 }  // namespace thalweg::plan
+
+namespace thalweg {
+
+double usual_batch(const ProblemSize& size) {
+  if (plan::is_network(size) && size.samples >= plan::many_samples) return plan::large_batch;
+  return std::clamp(std::floor(plan::count(size.samples) / 5), 1.0, plan::small_batch);
+}
+
+}  // namespace thalweg

@@ -8,7 +8,11 @@ namespace thalweg::plan {
 /// Whether the method can draw batches.
 bool is_sampled(std::string_view method);
 
-/// Fills batch, stepsize, thresholds and schedule that the user left open, and says why.
+/// Whether the method, with what the user gave of its options, draws batches on a problem of that
+/// size.
+bool draws_batches(std::string_view method, const Options& options, const ProblemSize& size);
+
+/// Fills batch, steps, stepsize, thresholds and schedule that the user left open, and says why.
 void choose_sampled_options(const ProblemSize& size, const Preflight& preflight, const Goal& goal,
                             Plan& plan);
 

@@ -1,5 +1,4 @@
 #include <cmath>
-#include <limits>
 
 #include "thalweg/core/random.hpp"
 #include "thalweg/preflight/preflight.hpp"
@@ -29,7 +28,7 @@ GradientCheck check_gradient(const Objective& problem, const ConstVectorRef& x,
   const double f = problem.value_and_gradient(x, g);
   const Vector v = scaled_direction(x, seed);
   const double along = g.dot(v);
-  const double rounding = rounding_steps * std::numeric_limits<double>::epsilon() * std::abs(f);
+  const double rounding = rounding_steps * problem.rounding() * std::abs(f);
 
   const auto remainder = [&](double h) {
     return std::abs(problem.value(x + h * v) - f - h * along);

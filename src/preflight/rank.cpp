@@ -143,8 +143,8 @@ Spectrum from_eigenpairs(const Linearization& at_x, const Matrix& squared, const
   return s;
 }
 
-double largest_singular_value(const Linearization& at_x) {
-  constexpr int products = 60;
+// By at most so many products with J J' or J'J.
+double largest_singular_value(const Linearization& at_x, int products = 60) {
   constexpr double relative = 1e-3;
   RandomStream random(0, "preflight-lanczos");  // a fixed stream: preflight is deterministic
   const bool dual = at_x.parameter_count() >= at_x.output_count();
@@ -190,11 +190,14 @@ Spectrum from_cholesky(const Linearization& at_x, const Matrix& squared, const V
   return s;
 }
 
-Spectrum from_products(const Linearization& at_x) {
+Spectrum from_products(const Linearization& at_x, double max_flops) {
+  constexpr double fewest = 4, most = 60;
+  const double product = 2 * at_x.apply_flops();
   Spectrum s;
   s.source = RankSource::gram;
   s.tolerance = gram_tolerance;
-  s.sigma_max = largest_singular_value(at_x);
+  s.sigma_max = largest_singular_value(
+      at_x, static_cast<int>(max_flops > 0 ? std::clamp(max_flops / product, fewest, most) : most));
   return s;
 }
 
@@ -212,10 +215,10 @@ Spectrum measure_spectrum(const Linearization& at_x, const Vector& r, const Rank
   constexpr double copies = 3;  // the matrix, its vectors or factor, workspace
   if (!fits(copies * sizeof(double) * k * k, options.memory_limit) ||
       !fits(squared_flops + cholesky_flops(k), options.max_flops))
-    return from_products(at_x);
+    return from_products(at_x, options.max_flops);
 
   const Matrix squared = squared_matrix(at_x);
-  if (!lower_is_finite(squared)) return from_products(at_x);
+  if (!lower_is_finite(squared)) return from_products(at_x, options.max_flops);
   return fits(squared_flops + eigen_flops(k), options.max_flops)
              ? from_eigenpairs(at_x, squared, r, tolerance)
              : from_cholesky(at_x, squared, r, tolerance);

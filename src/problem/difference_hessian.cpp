@@ -1,7 +1,6 @@
 #include "thalweg/problem/difference_hessian.hpp"
 
 #include <cmath>
-#include <limits>
 #include <utility>
 
 namespace thalweg {
@@ -15,8 +14,7 @@ void DifferenceHessian::apply(const ConstVectorRef& v, VectorRef hv) const {
     hv.setZero();
     return;
   }
-  const double h =
-      std::sqrt(std::numeric_limits<double>::epsilon()) * (1 + x_.stableNorm()) / length;
+  const double h = std::sqrt(problem_.rounding()) * (1 + x_.stableNorm()) / length;
   problem_.value_and_gradient(x_ + h * v, hv);
   hv = (hv - gradient_) / h;
 }

@@ -89,6 +89,8 @@ Matrix Linearization::jacobian() const {
   return j;
 }
 
+double OutputModel::batch_rounding() const { return std::numeric_limits<double>::epsilon(); }
+
 double Linearization::apply_flops() const {
   return 2.0 * static_cast<double>(output_count()) * static_cast<double>(parameter_count());
 }

@@ -246,8 +246,8 @@ class Comparison {
     for (Contender& contender : contenders_) plan(contender, subject.size, std::nullopt);
     choose_samples(subject.size);
     for (Contender& contender : contenders_) {
-      plan(contender, subject.size, steps_for(contender, contender.result.options));
       require_a_step(contender);
+      plan(contender, subject.size, steps_for(contender, contender.result.options));
       contender.result.tuning = untuned(contender);
     }
     runs_ = static_cast<std::int64_t>(contenders_.size() * options_.seeds.size());

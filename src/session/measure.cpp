@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <memory>
 
 #include "thalweg/core/error.hpp"
 #include "thalweg/linalg/blas.hpp"
@@ -65,14 +66,16 @@ void refuse_wrong_gradient(const GradientCheck& check, bool smooth) {
 // a network that is to be trained by them, and otherwise those of the table itself.
 std::optional<SeparabilityReport> separability(const CompositeObjective& problem,
                                                const MarginLoss& loss, const ConstVectorRef& x0,
-                                               const Subject& subject, bool large_steps) {
-  constexpr double work = 1e11, aside = 4e10;  // flops; less where only the user wants to know
+                                               const Subject& subject, bool large_steps,
+                                               bool batches) {
+  // Flops; less where only the user wants to know, and least where batches are all that is trained.
+  constexpr double work = 1e11, aside = 4e10, beside_batches = 1e10;
   if (problem.model().linear() || large_steps)
     return measure_separability(*problem.model().linearize(x0), loss, {.max_flops = work});
   if (!subject.table) return std::nullopt;
   const LinearModel linear(*subject.table, {.outputs = loss.outputs_per_sample()});
   return measure_separability(*linear.linearize(Vector::Zero(linear.parameter_count())), loss,
-                              {.max_flops = aside});
+                              {.max_flops = batches ? beside_batches : aside});
 }
 
 // A loss with flat ends: where every sample lies on them, no method can move.
@@ -89,23 +92,24 @@ void refuse_flat_start(const CompositeObjective& problem, const ConstVectorRef& 
       "Huber loss");
 }
 
+// A method on batches, or one whose steps follow the growth of the curvature.
+bool asks_for_sampling(const Goal& goal) {
+  const bool automatic = !goal.method || *goal.method == "auto";
+  return automatic ? goal.sampled_problem : find_method(*goal.method).sampled;
+}
+
 void measure_classes(const CompositeObjective& problem, const ConstVectorRef& x0,
                      const Subject& subject, const Goal& goal, Preflight& preflight) {
   const auto* loss = dynamic_cast<const MarginLoss*>(&problem.loss());
   if (!loss) return;
   const bool large_steps = goal.method && is_large_step(*goal.method);
-  preflight.separability = separability(problem, *loss, x0, subject, large_steps);
+  preflight.separability =
+      separability(problem, *loss, x0, subject, large_steps, asks_for_sampling(goal));
   const auto* linear = dynamic_cast<const LinearObjective*>(&problem);
   if (!linear) return;
   preflight.safe_stepsize = safe_stepsize(*linear);
   if (large_steps && subject.size.logistic && preflight.separability->verdict == Separable::no)
     preflight.critical_step = measure_critical_step(*linear);
-}
-
-// A method on batches, or one whose steps follow the growth of the curvature.
-bool asks_for_sampling(const Goal& goal) {
-  const bool automatic = !goal.method || *goal.method == "auto";
-  return automatic ? goal.sampled_problem : find_method(*goal.method).sampled;
 }
 
 double number_of(const Goal& goal, const std::string& key, double otherwise) {
@@ -125,17 +129,32 @@ bool draws_batches(const std::map<std::string, std::string>& options) {
   return above_zero("batch") || above_zero("independent-batch");
 }
 
-// The measurements of the sampled methods, some hundred gradients; of large problems on a subset of
-// their samples.
-void measure_sampled(const Objective& problem, const ConstVectorRef& x0, const Subject& subject,
+// Steps divided by a norm, which may be biased by their own batch.
+bool divides_by_norm(const Goal& goal) {
+  return goal.method && (*goal.method == "ian-sgd" || *goal.method == "clipped-sgd" ||
+                         *goal.method == "normalized");
+}
+
+// Some samples of a problem whose evaluations are dear: what is measured by dozens of them, and is
+// no promise, is measured on these.
+std::unique_ptr<SampleSubset> affordable_part(const Objective& problem, const ProblemSize& size,
+                                              std::uint64_t seed) {
+  // Parameters times samples: products of matrices for a network, else reading.
+  const bool network = !size.hidden.empty();
+  const double dear = network ? 5e8 : 2e7, affordable = network ? 1e8 : 5e6;
+  constexpr double fewest = 256;
+  const auto parameters = static_cast<double>(problem.dimension());
+  if (parameters * static_cast<double>(problem.sample_count()) <= dear) return nullptr;
+  if (dynamic_cast<const FiniteSum*>(&problem) == nullptr) return nullptr;
+  return std::make_unique<SampleSubset>(
+      problem, static_cast<Index>(std::max(fewest, affordable / parameters)), seed);
+}
+
+// The measurements of the sampled methods.
+void measure_sampled(const Objective& problem, const ConstVectorRef& x0, const ProblemSize& size,
                      const Goal& goal, std::uint64_t seed, Preflight& preflight) {
-  // Parameters times samples of one evaluation: products of matrices for a network, else reading.
-  const double most_numbers = subject.size.inputs > 0 ? 2e8 : 5e6;
   const auto samples = static_cast<double>(problem.sample_count());
-  const double affordable =
-      std::max(256.0, std::floor(most_numbers / static_cast<double>(x0.size())));
-  const double batch =
-      std::clamp(number_of(goal, "batch", std::min(64.0, std::floor(samples / 5))), 1.0, samples);
+  const double batch = std::clamp(number_of(goal, "batch", usual_batch(size)), 1.0, samples);
   SamplingProbe probe;
   probe.curvature.seed = probe.noise.seed = probe.normalization_bias.seed = seed;
   probe.noise.batch = static_cast<Index>(std::min(batch, 16.0));
@@ -147,13 +166,16 @@ void measure_sampled(const Objective& problem, const ConstVectorRef& x0, const S
                      .scale = number_of(goal, "factor", 2),
                      .offset = number_of(goal, "offset", 0),
                      .threshold = number_of(goal, "threshold", 0)};
-  probe.measures_bias = bias.normalizer.exponent > 0 && number_of(goal, "batch", 1) > 0;
-  if (dynamic_cast<const FiniteSum*>(&problem) == nullptr || samples <= affordable) {
-    measure_sampling(problem, x0, probe, preflight);
-    return;
-  }
-  const SampleSubset subset(problem, static_cast<Index>(affordable), seed);
-  measure_sampling(subset, x0, probe, preflight);
+  const bool automatic = !goal.method || *goal.method == "auto";
+  probe.measures_bias = bias.normalizer.exponent > 0 && (automatic || divides_by_norm(goal)) &&
+                        number_of(goal, "batch", 1) > 0;
+  measure_sampling(problem, x0, probe, preflight);
+}
+
+// The work of the few products that tell no more of the rank than the largest singular value.
+double least_rank_work(const ProblemSize& size) {
+  constexpr double products = 4, gradients = 4.0 / 3;  // a product with J J' in gradients
+  return products * gradients * size.gradient_flops;
 }
 
 }  // namespace
@@ -190,16 +212,21 @@ Preflight measure(const Objective& problem, const ConstVectorRef& x0, const Subj
                        "give other start parameters with --init or --seed");
   const auto* composite = dynamic_cast<const CompositeObjective*>(&problem);
   if (composite) refuse_flat_start(*composite, x0);
-  preflight.gradient_check = check_gradient(problem, x0, seed);
+  const std::unique_ptr<SampleSubset> part = affordable_part(problem, subject.size, seed);
+  const Objective& probed = part ? static_cast<const Objective&>(*part) : problem;
+  preflight.gradient_check = check_gradient(probed, x0, seed);
   refuse_wrong_gradient(preflight.gradient_check, subject.smooth);
   preflight.start_norm = x0.norm();
-  if (asks_for_sampling(goal)) measure_sampled(problem, x0, subject, goal, seed, preflight);
+  const bool batches = asks_for_sampling(goal);
+  if (batches && goal.method != "adam")
+    measure_sampled(probed, x0, subject.size, goal, seed, preflight);
   if (!composite) return preflight;
   measure_classes(*composite, x0, subject, goal, preflight);
   if (subject.size.nonzeros > 0) return preflight;  // the rank would need the table made dense
   RankOptions options;
   options.memory_limit = memory_limit;
   options.max_flops = rank_work_limit(subject.size, goal);
+  if (batches && least_rank_work(subject.size) > options.max_flops) return preflight;
   options.inputs = subject.inputs;
   options.targets = subject.targets;
   preflight.rank = measure_rank(*composite, x0, options);

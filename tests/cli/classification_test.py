@@ -177,11 +177,11 @@ class Toy(Classes):
         self.assertEqual(report["outcome"]["reason"]["criterion"], "gradient-tolerance")
         self.assertLess(report["outcome"]["steps"], 200)
 
-    def test_a_budget_of_sgd_counts_its_updates(self):
+    def test_a_budget_of_sgd_counts_updates(self):
         report = self.solve("--method", "sgd", "--budget", "100000", "--option", "batch=2")
         separability = report["preflight"]["separability"]
         gamma, norm = separability["margin_lower"], separability["row_norm"]
-        eta = gamma**2 * 100000 * (4 / 2) / (120 * norm**2)  # two updates per pass over four points
+        eta = gamma**2 * 100000 / (120 * norm**2)
         self.assertAlmostEqual(float(report["plan"]["options"]["eta"]), eta, delta=1e-12 * eta)
 
     def test_a_budget_of_sgd_is_not_below_the_safe_step(self):

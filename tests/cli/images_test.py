@@ -184,6 +184,47 @@ class Idx(CliTest):
         self.assertEqual(labels.read_bytes(), self.label_bytes)
 
 
+class Batches(CliTest):
+    """Networks on random batches."""
+
+    def setUp(self):
+        super().setUp()
+        for name, content in zip(("i.idx", "l.idx"), idx_pair(*make_images(1200, 1))):
+            self.write(name, content)
+
+    def train(self, method, *words):
+        ran = self.run_in_folder("train", "i.idx", "--labels", "l.idx", "--model", "mlp:16,8",
+                                 "--method", method, *words, "--json", "--out", "o", "--force")
+        self.assertIn(ran.code, (0, 5), ran.err)
+        return ran.json()
+
+    def test_float32_is_near_double(self):
+        images, labels = make_images(300, 2)
+        self.write("j.idx", idx_pair(images, labels)[0])
+        for method in ("adam", "ian-sgd", "clipped-sgd"):
+            with self.subTest(method=method):
+                outcomes, right = [], []
+                for precision in ("float32", "double"):
+                    words = ["--max-steps", "300", "--precision", precision]
+                    outcomes.append(self.train(method, *words)["outcome"])
+                    ran = self.run_in_folder("predict", "o", "j.idx")
+                    rows = csv.DictReader(io.StringIO(ran.out))
+                    right.append(sum(int(row["label"]) == label
+                                     for row, label in zip(rows, labels)))
+                single, double = (outcome["loss"] for outcome in outcomes)
+                self.assertNotEqual(single, double)
+                self.assertAlmostEqual(single, double, delta=0.02 * double)
+                self.assertGreater(min(right), 270)
+                self.assertLess(abs(right[0] - right[1]), 6)
+
+    def test_the_plan_counts_epochs(self):
+        record = self.train("adam")
+        chosen = {decision["what"]: decision["chosen"] for decision in record["plan"]["decisions"]}
+        self.assertEqual(chosen["steps"], "at most 375")  # 20 epochs in batches of 64
+        self.assertEqual(chosen["schedule"], "cosine")
+        self.assertLessEqual(record["outcome"]["steps"], 375)
+
+
 def cifar(count, seed):
     """Records of three classes, each bright in another plane."""
     rng = random.Random(seed)

@@ -69,6 +69,7 @@ class ClippedSgd final : public SampledMethod<ClippedSgdState> {
     Schedule schedule{};
     bool per_group = false;  ///< norms of each group of parameters apart
 
+    Normalization normalization() const { return {1, offset, threshold, exponent}; }
     void visit(OptionVisitor& visitor);
     void validate() const;  ///< throws UsageError naming every violated range at once
   };

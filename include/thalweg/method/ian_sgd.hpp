@@ -59,6 +59,7 @@ class IanSgd final : public SampledMethod<IanSgdState> {
     Schedule schedule{};
     bool per_group = false;  ///< norms of each group of parameters apart
 
+    Normalization normalization() const { return {factor, offset, threshold, exponent}; }
     void visit(OptionVisitor& visitor);
     void validate() const;  ///< throws UsageError naming every violated range at once
   };

@@ -20,6 +20,8 @@ struct Normalization {
   double exponent = 1;   ///< beta in [0, 1]
 
   double divisor(double norm) const;
+  /// Notes every violated range under the names factor, offset, threshold and exponent.
+  void check(OptionChecker& checker) const;
 };
 
 /// x_k -= stepsize g_k / h(|v_k|) for every group k of parameters, where h > 0: a zero gradient

@@ -49,6 +49,7 @@ class NsgdMomentum final : public SampledMethod<NsgdMomentumState> {
     Schedule schedule{};     ///< of a constant momentum
     bool per_group = false;  ///< norms of each group of parameters apart
 
+    Normalization normalization() const { return {.exponent = exponent}; }
     void visit(OptionVisitor& visitor);
     void validate() const;  ///< throws UsageError naming every violated range at once
   };

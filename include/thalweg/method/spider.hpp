@@ -50,6 +50,7 @@ class Spider final : public SampledMethod<SpiderState> {
     Schedule schedule{};
     bool per_group = false;  ///< norms of each group of parameters apart
 
+    Normalization normalization() const { return {.exponent = exponent}; }
     void visit(OptionVisitor& visitor);
     void validate() const;  ///< throws UsageError naming every violated range at once
   };

@@ -67,6 +67,7 @@ class RobustObjective final : public Objective, public FiniteSum {
   double value(const ConstVectorRef& x) const override;
   double value_and_gradient(const ConstVectorRef& x, VectorRef g) const override;
   double value_and_gradient(const ConstVectorRef& x, Batch batch, VectorRef g) const override;
+  double batch_rounding() const override { return model_->batch_rounding(); }
   Index sample_count() const override { return weights_.size(); }
   /// Those of the model, and eta.
   std::vector<Index> parameter_groups() const override {

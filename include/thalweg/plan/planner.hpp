@@ -81,6 +81,9 @@ bool is_large_step(std::string_view method);
 std::vector<Index> choose_hidden(Index samples, Index inputs, Index outputs, bool classification,
                                  const Goal& goal, std::vector<Decision>& decisions);
 
+/// Samples per update that the plan takes where batches are drawn and the user named none.
+double usual_batch(const ProblemSize& size);
+
 /// Method, options, targets. Preflight's rank, losses and memory limit are used where they exist.
 /// Throws UsageError for an eps or target loss that is no positive number, and for a flow time that
 /// ends before the target loss is reached.

@@ -20,6 +20,7 @@ class CompositeObjective : public Objective, public FiniteSum {
   double value(const ConstVectorRef& x) const override;
   double value_and_gradient(const ConstVectorRef& x, VectorRef g) const override;
   double value_and_gradient(const ConstVectorRef& x, Batch batch, VectorRef g) const override;
+  double batch_rounding() const override { return model_->batch_rounding(); }
   double log_value(const ConstVectorRef& x) const override;
   Index sample_count() const override { return loss_->sample_count(); }
   std::vector<Index> parameter_groups() const override { return model_->parameter_groups(); }

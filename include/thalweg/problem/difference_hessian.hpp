@@ -9,6 +9,7 @@ namespace thalweg {
 ///
 ///     H v = (g(x + h v) - g(x)) / h,   h = sqrt(eps) (1 + |x|) / |v|
 ///
+/// with the rounding eps of the problem's gradients
 /// (Nocedal & Wright, 2nd ed., section 8.1). About half of the digits are right where the third
 /// derivative is moderate. Products that leave the domain are not finite. The problem must outlive
 /// this object.

@@ -1,6 +1,7 @@
 // What a problem can compute: an Objective, and capabilities that it may have besides.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -38,6 +39,8 @@ class Objective {
   /// The first parameter of each group that belongs together (the layers of a network, the primal
   /// and the dual variables of a robust objective), ascending from 0.
   virtual std::vector<Index> parameter_groups() const { return {0}; }
+  /// Relative error of a gradient by rounding, in the order of magnitude: that of its arithmetic.
+  virtual double rounding() const { return std::numeric_limits<double>::epsilon(); }
   virtual double lower_bound() const;  ///< a proved lower bound of f; -infinity if none is known
   virtual std::string description() const { return "objective"; }
 };
@@ -75,6 +78,8 @@ class FiniteSum {
   /// Returns the MEAN over the batch of the samples' objectives at x (a term that belongs to no
   /// sample, such as a ridge penalty, counts in full) and writes its gradient g, shape (n).
   virtual double value_and_gradient(const ConstVectorRef& x, Batch batch, VectorRef g) const = 0;
+  /// As Objective::rounding, of batches: larger where they are worked on in float32.
+  virtual double batch_rounding() const { return std::numeric_limits<double>::epsilon(); }
 };
 
 }  // namespace thalweg

@@ -92,6 +92,7 @@ class OutputModel {
   /// The mean instead. The default divides the sum, which is one more pass over g.
   virtual double batch_mean(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
                             VectorRef g) const;
+  virtual double batch_rounding() const;  ///< as FiniteSum::batch_rounding; default double
 
   /// As Objective::parameter_groups: the layers of a network.
   virtual std::vector<Index> parameter_groups() const { return {0}; }

@@ -19,6 +19,8 @@ class SampleSubset final : public Objective, public FiniteSum {
   double value(const ConstVectorRef& x) const override;
   double value_and_gradient(const ConstVectorRef& x, VectorRef g) const override;
   double value_and_gradient(const ConstVectorRef& x, Batch batch, VectorRef g) const override;
+  double rounding() const override { return sum_.batch_rounding(); }
+  double batch_rounding() const override { return sum_.batch_rounding(); }
   Index sample_count() const override { return static_cast<Index>(members_.size()); }
   bool attains_infimum() const override { return problem_.attains_infimum(); }
   double lower_bound() const override { return problem_.lower_bound(); }

@@ -181,7 +181,7 @@ std::string error_json(int code, const Error& error);
 std::string error_json(int code, const std::string& what, const std::string& where = {},
                        const std::string& remedy = {});
 
-std::string version();  ///< of this build: "0.2.0 (commit)"
+std::string version();  ///< of this build: "0.3.0 (commit)"
 /// Describes this build, machine and moment.
 Manifest make_manifest(std::uint64_t seed, int threads, std::vector<std::string> argv);
 

@@ -1,4 +1,4 @@
-// Lines over two logarithmic axes as one SVG picture.
+// Lines as one SVG picture: a logarithmic axis y over a logarithmic or a linear axis x.
 #pragma once
 
 #include <fmt/format.h>
@@ -11,18 +11,19 @@
 
 namespace thalweg {
 
-struct LogLogLine {
+struct LogLine {
   std::string name;
   std::vector<std::pair<double, double>> points;  ///< x > 0 and log10 y
   bool dots = false;                              ///< mark every point
 };
 
-struct LogLogPicture {
+struct LogPicture {
   std::string title, x_name;
-  int first_x, last_x;                      ///< decades
+  int first_x, last_x;                      ///< decades; with tick_x, ticks
   int first_y, last_y;                      ///< decades, lowest first
   double legend_x = 0.05, legend_y = 0.95;  ///< its top left corner, in shares of the frame
-  std::vector<LogLogLine> lines = {};
+  std::vector<LogLine> lines = {};
+  double tick_x = 0;  ///< above 0: the axis x is linear, with ticks so far apart
 
   void write(const std::string& path) const;
 
@@ -30,13 +31,14 @@ struct LogLogPicture {
   static constexpr double width = 760, height = 440, left = 62, right = 20, top = 44, bottom = 52;
 
   double px(double x) const {
-    return left + (width - left - right) * (std::log10(x) - first_x) / (last_x - first_x);
+    const double place = tick_x > 0 ? x / tick_x : std::log10(x);
+    return left + (width - left - right) * (place - first_x) / (last_x - first_x);
   }
   double py(double log_y) const {
     return top + (height - top - bottom) * (last_y - log_y) / (last_y - first_y);
   }
   std::string frame() const;
-  std::string line(const LogLogLine& line, const char* colour) const;
+  std::string line(const LogLine& line, const char* colour) const;
   std::string legend_entry(const std::string& name, const char* colour, std::size_t row) const;
 };
 
@@ -47,7 +49,7 @@ inline std::string power_of_ten(double x, double y, const char* anchor, int expo
       x, y, anchor, exponent);
 }
 
-inline std::string LogLogPicture::frame() const {
+inline std::string LogPicture::frame() const {
   std::string svg;
   const int step = last_y - first_y > 8 ? 2 : 1;
   for (int decade = first_y; decade <= last_y; decade += step) {
@@ -55,10 +57,14 @@ inline std::string LogLogPicture::frame() const {
                        width - right);
     svg += power_of_ten(left - 8, py(decade) + 4, "end", decade);
   }
-  for (int decade = first_x; decade <= last_x; ++decade) {
-    const double x = px(std::pow(10, decade));
+  for (int tick = first_x; tick <= last_x; ++tick) {
+    const double value = tick_x > 0 ? tick * tick_x : std::pow(10, tick);
+    const double x = px(value), y = height - bottom + 21;
     svg += fmt::format("<path d=\"M{:.1f} {:.1f}v5\" stroke=\"#222\"/>\n", x, height - bottom);
-    svg += power_of_ten(x, height - bottom + 21, "middle", decade);
+    svg += tick_x > 0
+               ? fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n",
+                             x, y, value)
+               : power_of_ten(x, y, "middle", tick);
   }
   svg +=
       fmt::format("<path d=\"M{0:.1f} {1:.1f}V{2:.1f}H{3:.1f}\" fill=\"none\" stroke=\"#222\"/>\n",
@@ -67,7 +73,7 @@ inline std::string LogLogPicture::frame() const {
                            (left + width - right) / 2, height - 12, x_name);
 }
 
-inline std::string LogLogPicture::line(const LogLogLine& line, const char* colour) const {
+inline std::string LogPicture::line(const LogLine& line, const char* colour) const {
   std::string path, dots;
   for (const auto& [x, log_y] : line.points) {
     path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", px(x), py(log_y));
@@ -82,8 +88,8 @@ inline std::string LogLogPicture::line(const LogLogLine& line, const char* colou
          dots;
 }
 
-inline std::string LogLogPicture::legend_entry(const std::string& name, const char* colour,
-                                               std::size_t row) const {
+inline std::string LogPicture::legend_entry(const std::string& name, const char* colour,
+                                            std::size_t row) const {
   const double x = left + legend_x * (width - left - right);
   const double y = top + (1 - legend_y) * (height - top - bottom) + 19 * static_cast<double>(row);
   return fmt::format(
@@ -92,8 +98,9 @@ inline std::string LogLogPicture::legend_entry(const std::string& name, const ch
       x, y, colour, x + 30, y + 4, name);
 }
 
-inline void LogLogPicture::write(const std::string& path) const {
-  const char* colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00"};
+inline void LogPicture::write(const std::string& path) const {
+  const char* colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                           "#8a6d00", "#56b4e9", "#444444"};
   std::ofstream svg(path);
   svg << fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" "
@@ -103,7 +110,7 @@ inline void LogLogPicture::write(const std::string& path) const {
       width, height, title, left);
   svg << frame();
   for (std::size_t k = 0; k < lines.size(); ++k)
-    svg << line(lines[k], colours[k % 5]) << legend_entry(lines[k].name, colours[k % 5], k);
+    svg << line(lines[k], colours[k % 7]) << legend_entry(lines[k].name, colours[k % 7], k);
   svg << "</svg>\n";
 }
 

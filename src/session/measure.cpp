@@ -121,7 +121,7 @@ double number_of(const Goal& goal, const std::string& key, double otherwise) {
 }
 
 // Whether any of the options of a method asks for batches.
-bool draws_batches(const std::map<std::string, std::string>& options) {
+bool asks_for_batches(const std::map<std::string, std::string>& options) {
   const auto above_zero = [&](const char* key) {
     const auto found = options.find(key);
     return found != options.end() && found->second != "0";
@@ -237,7 +237,7 @@ void add_plan(report::Record& record, const Objective& problem, const ConstVecto
               const ProblemSize& size, const Goal& goal) {
   Plan plan = make_plan(size, *record.preflight, goal);
   plan.options = find_method(plan.method).used_options(plan.options);
-  if (draws_batches(plan.options)) detail::require_samples(problem, plan.method);
+  if (asks_for_batches(plan.options)) detail::require_samples(problem, plan.method);
   const StepCost cost = step_cost(plan.method, plan.options, size);
   refuse_too_large(plan.method, cost, record.preflight->memory.limit, size);
   record.preflight->memory.bytes = cost.bytes;

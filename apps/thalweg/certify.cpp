@@ -114,22 +114,65 @@ Claims claims_without_run(const CompositeObjective& objective, const Settings& s
           .eps = settings.gradient_tolerance.value_or(default_eps_share)};
 }
 
-Claims claims_for(const CompositeObjective& objective, const Settings& settings,
-                  const std::optional<Origin>& origin) {
-  if (!origin) return claims_without_run(objective, settings);
-  const Goal& goal = settings.goal.target_loss ? settings.goal : origin->settings.goal;
+Claims claims_of_run(const Objective& objective, const Settings& settings, const Origin& origin) {
+  const Goal& goal = settings.goal.target_loss ? settings.goal : origin.settings.goal;
   const auto eps = settings.gradient_tolerance ? settings.gradient_tolerance
-                                               : origin->settings.gradient_tolerance;
-  Claims claims = claims_of(origin->record, objective, goal, eps);
+                                               : origin.settings.gradient_tolerance;
+  Claims claims = claims_of(origin.record, objective, goal, eps);
   // Of what was claimed, not of what might have been.
-  const auto& claimed = origin->record.certificates;
+  const auto& claimed = origin.record.certificates;
   claims.separates = std::any_of(claimed.begin(), claimed.end(), [](const Certificate& c) {
     return c.claim == "separates" && c.verdict == Verdict::holds;
   });
   // The validation rows chose the point: it was never claimed to be a minimum.
-  if (origin->record.certificates.empty() && !settings.goal.target_loss)
+  if (origin.record.certificates.empty() && !settings.goal.target_loss)
     claims.global_minimum = false;
   return claims;
+}
+
+/// What is certified, and where.
+struct Certified {
+  std::shared_ptr<const Objective> objective;
+  report::ProblemSection problem;
+  Vector x;
+  Index rows = 0;
+  Claims claims;
+};
+
+Certified model_on_rows(const Settings& settings, const TrainedModel& model,
+                        const std::optional<Origin>& origin) {
+  const Part part = rows_to_certify(settings, model, origin);
+  const LossOptions loss = origin ? origin->settings.loss : LossOptions{};
+  const auto objective = make_objective(model.network, model.encoding, part, loss);
+  return {.objective = objective,
+          .problem = problem_section(*objective, model.network),
+          .x = model.parameters,
+          .rows = part.size(),
+          .claims = origin ? claims_of_run(*objective, settings, *origin)
+                           : claims_without_run(*objective, settings)};
+}
+
+/// The worst-case mean of a run of dro, at the dual level that is best for the model: there the
+/// gradient is that of the worst-case mean itself.
+Certified worst_case_of_run(const Settings& settings, const TrainedModel& model,
+                            const Origin& origin) {
+  Settings of_run = origin.settings;
+  of_run.data = settings.data;
+  of_run.labels = settings.labels;
+  const Source source = read_source(of_run.data, of_run.labels);
+  if (source.hash != origin.data_hash)
+    throw UsageError("not the data of the run: a worst-case mean is certified on its own rows",
+                     "give the table it read");
+  const Problem problem = built_in_problem(of_run, source);
+  if (problem.network->parameter_count() != model.parameters.size())
+    throw DataError("the model is not that of the run", settings.data, "solve again");
+  Vector x(problem.objective->dimension());
+  x << model.parameters, 0;
+  return {.objective = problem.objective,
+          .problem = problem_section(problem),
+          .x = problem.robust->with_best_eta(x),
+          .rows = problem.dataset->train.size(),
+          .claims = claims_of_run(*problem.objective, settings, origin)};
 }
 
 /// Throws UsageError for any other --option: the loss is that of the run.
@@ -147,18 +190,16 @@ int certify(const Invocation& invocation) {
   const std::filesystem::path path = invocation.words.at("MODEL").back();
   const TrainedModel model = TrainedModel::load(path);
   const std::optional<Origin> origin = read_origin(path);
-  const Part part = rows_to_certify(settings, model, origin);
-  const LossOptions loss = origin ? origin->settings.loss : LossOptions{};
-  const auto made = make_objective(model.network, model.encoding, part, loss);
-  const CompositeObjective& objective = *made;
+  const bool worst_case = origin && origin->settings.problem == "dro";
+  const Certified subject = worst_case ? worst_case_of_run(settings, model, *origin)
+                                       : model_on_rows(settings, model, origin);
   report::Record record;
   record.manifest = report::make_manifest(settings.seed, threads(), invocation.argv);
-  record.problem = problem_section(objective, model.network);
-  record.certificates =
-      measure_claims(claims_for(objective, settings, origin), objective, model.parameters);
+  record.problem = subject.problem;
+  record.certificates = measure_claims(subject.claims, *subject.objective, subject.x);
   invocation.console.result(fmt::format("{} on {}: {} rows, loss {:.6g}\n", path.string(),
-                                        settings.data, part.size(),
-                                        objective.value(model.parameters)));
+                                        settings.data, subject.rows,
+                                        subject.objective->value(subject.x)));
   invocation.console.result(report::describe_certificates(record.certificates));
   invocation.console.object(report::to_json(record));
   return exit_code(record.certificates);

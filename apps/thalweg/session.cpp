@@ -281,9 +281,12 @@ Session restore_session(const RunFolder& folder, const RunOrigin& origin,
 }  // namespace
 
 Subject subject_of(const Settings& settings, const Problem& problem) {
-  // A kinked activation has no second-order remainder: the slope says nothing there.
+  // A kink leaves no second-order remainder: the slope says nothing there. That of ln(1 + |w|) is
+  // at the start of linear models, that of cvar at the best dual level.
+  const bool kinked = problem.robust && (problem.robust->options().penalty > 0 ||
+                                         problem.robust->options().divergence == Divergence::cvar);
   Subject subject{.size = problem.size,
-                  .smooth = !settings.force && settings.activation != Activation::relu};
+                  .smooth = !settings.force && settings.activation != Activation::relu && !kinked};
   if (problem.dataset && !problem.size.classification) {
     subject.inputs = &problem.dataset->train.inputs;
     subject.targets = &problem.dataset->train.targets;

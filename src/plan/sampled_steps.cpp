@@ -201,7 +201,7 @@ void fill_table(const Preflight& preflight, Plan& plan) {
 }
 
 void choose_independence(const Preflight& preflight, Plan& plan) {
-  if (!preflight.normalization_bias) return;
+  if (!preflight.normalization_bias || batch_of(plan) == 0) return;
   constexpr std::array<std::string_view, 3> dividing{"ian-sgd", "normalized", "clipped-sgd"};
   if (std::ranges::find(dividing, plan.method) == dividing.end()) return;
   const SamplingChoice choice = choose_sampling(*preflight.normalization_bias);

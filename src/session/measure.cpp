@@ -9,6 +9,7 @@
 #include "thalweg/core/error.hpp"
 #include "thalweg/linalg/blas.hpp"
 #include "thalweg/method/registry.hpp"
+#include "thalweg/method/sampled.hpp"
 #include "thalweg/model/linear_model.hpp"
 #include "thalweg/model/margin_losses.hpp"
 #include "thalweg/preflight/critical_step.hpp"
@@ -119,6 +120,15 @@ double number_of(const Goal& goal, const std::string& key, double otherwise) {
   return std::isfinite(value) ? value : otherwise;
 }
 
+// Whether any of the options of a method asks for batches.
+bool asks_for_batches(const std::map<std::string, std::string>& options) {
+  const auto above_zero = [&](const char* key) {
+    const auto found = options.find(key);
+    return found != options.end() && found->second != "0";
+  };
+  return above_zero("batch") || above_zero("independent-batch");
+}
+
 // Steps divided by a norm, which may be biased by their own batch.
 bool divides_by_norm(const Goal& goal) {
   return goal.method && (*goal.method == "ian-sgd" || *goal.method == "clipped-sgd" ||
@@ -157,7 +167,8 @@ void measure_sampled(const Objective& problem, const ConstVectorRef& x0, const P
                      .offset = number_of(goal, "offset", 0),
                      .threshold = number_of(goal, "threshold", 0)};
   const bool automatic = !goal.method || *goal.method == "auto";
-  probe.measures_bias = bias.normalizer.exponent > 0 && (automatic || divides_by_norm(goal));
+  probe.measures_bias = bias.normalizer.exponent > 0 && (automatic || divides_by_norm(goal)) &&
+                        number_of(goal, "batch", 1) > 0;
   measure_sampling(problem, x0, probe, preflight);
 }
 
@@ -226,6 +237,7 @@ void add_plan(report::Record& record, const Objective& problem, const ConstVecto
               const ProblemSize& size, const Goal& goal) {
   Plan plan = make_plan(size, *record.preflight, goal);
   plan.options = find_method(plan.method).used_options(plan.options);
+  if (asks_for_batches(plan.options)) detail::require_samples(problem, plan.method);
   const StepCost cost = step_cost(plan.method, plan.options, size);
   refuse_too_large(plan.method, cost, record.preflight->memory.limit, size);
   record.preflight->memory.bytes = cost.bytes;

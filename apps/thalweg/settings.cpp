@@ -154,17 +154,22 @@ std::string take(std::map<std::string, std::string>& options, const std::string&
   return text;
 }
 
+double take_number(WordReader& words, std::map<std::string, std::string>& options,
+                   const std::string& key, double otherwise, double low, bool open) {
+  if (!options.contains(key)) return otherwise;
+  const std::string text = take(options, key);
+  const std::optional<double> value = parse_number(text);
+  if (value && std::isfinite(*value) && (open ? *value > low : *value >= low)) return *value;
+  words.complain(fmt::format("--option {} must be a number {} {}, got \"{}\"", key,
+                             open ? "above" : "not below", low, text));
+  return otherwise;
+}
+
 /// Takes the options of the problem out of those of the method.
 LossOptions take_loss(WordReader& words, std::map<std::string, std::string>& options) {
   LossOptions loss;
   const auto number = [&](const char* key, double low, bool open, double otherwise) {
-    if (!options.contains(key)) return otherwise;
-    const std::string text = take(options, key);
-    const std::optional<double> value = parse_number(text);
-    if (value && std::isfinite(*value) && (open ? *value > low : *value >= low)) return *value;
-    words.complain(fmt::format("--option {} must be a number {} {}, got \"{}\"", key,
-                               open ? "above" : "not below", low, text));
-    return otherwise;
+    return take_number(words, options, key, otherwise, low, open);
   };
   if (options.contains("loss")) {
     const std::string name = take(options, "loss");
@@ -184,17 +189,6 @@ LossOptions take_loss(WordReader& words, std::map<std::string, std::string>& opt
   loss.ridge_given = options.contains("regularization");
   loss.ridge = number("regularization", 0, false, 0);
   return loss;
-}
-
-double take_number(WordReader& words, std::map<std::string, std::string>& options,
-                   const std::string& key, double otherwise, double low, bool open) {
-  if (!options.contains(key)) return otherwise;
-  const std::string text = take(options, key);
-  const std::optional<double> value = parse_number(text);
-  if (value && std::isfinite(*value) && (open ? *value > low : *value >= low)) return *value;
-  words.complain(fmt::format("--option {} must be a number {} {}, got \"{}\"", key,
-                             open ? "above" : "not below", low, text));
-  return otherwise;
 }
 
 /// Options of the robust objective out of those of the method.

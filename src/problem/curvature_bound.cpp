@@ -81,32 +81,52 @@ CurvatureBound CurvatureBound::generalized(const GeneralizedSmoothness& law, dou
 }
 
 CurvatureBound CurvatureBound::measured(const CurvatureEnvelope& envelope, double lower_bound) {
-  CurvatureBound bound = self_bounding(
-      [envelope, lower_bound](double gap) { return envelope.hessian_norm(lower_bound + gap); },
-      [envelope, lower_bound](double gap) { return envelope.third_derivative(lower_bound + gap); },
-      lower_bound);
+  CurvatureBound bound;
   bound.source_ = Source::measured;
+  bound.lower_bound_ = lower_bound;
+  bound.envelope_ = envelope;
   return bound;
 }
 
-double CurvatureBound::gap(double value) const { return std::max(0.0, value - lower_bound_); }
+CurvatureBound CurvatureBound::with_constants(double l, double rho) const {
+  if (l > 0 && rho > 0) return constant(l, rho, lower_bound_);
+  CurvatureBound bound = *this;
+  if (!(l > 0) && !(rho > 0)) return bound;
+  const CurvatureBound base = *this;
+  const double low = std::isfinite(lower_bound_) ? lower_bound_ : 0;
+  bound.rho_1_ = [base, l, low](double gap) { return l > 0 ? l : base.hessian_norm(low + gap); };
+  bound.rho_2_ = [base, rho, low](double gap) {
+    return rho > 0 ? rho : base.third_derivative(low + gap);
+  };
+  bound.rho_0_ = [rho_1 = bound.rho_1_](double gap) { return integrated(rho_1, gap); };
+  bound.envelope_.reset();
+  return bound;
+}
+
+double CurvatureBound::gap(double value) const {
+  return std::isfinite(lower_bound_) ? std::max(0.0, value - lower_bound_) : 1 + std::abs(value);
+}
 
 double CurvatureBound::hessian_norm(double value) const {
+  if (envelope_) return envelope_->hessian_norm(value);
   return rho_1_ ? rho_1_(gap(value)) : infinity;
 }
 
 double CurvatureBound::third_derivative(double value) const {
+  if (envelope_) return envelope_->third_derivative(value);
   return rho_2_ ? rho_2_(gap(value)) : infinity;
 }
 
 double CurvatureBound::gradient_norm(double value) const {
+  if (envelope_) return std::sqrt(2 * hessian_norm(value) * gap(value));
   return rho_0_ ? rho_0_(gap(value)) : infinity;
 }
 
 CurvatureBound::Bound CurvatureBound::near(double value, double rise) const {
   if (source_ == Source::none) return {infinity, infinity, 0};
-  const double above = gap(value) + rise, steepest = rho_0_(above);
-  return {rho_1_(above), rho_2_(above), steepest > 0 ? rise / steepest : infinity};
+  const double above = std::isfinite(lower_bound_) ? std::max(value, lower_bound_) + rise : value + rise;
+  const double steepest = gradient_norm(above);
+  return {hessian_norm(above), third_derivative(above), steepest > 0 ? rise / steepest : infinity};
 }
 
 CurvatureBound::Bound CurvatureBound::at(double value, double gradient_norm, double rise) const {

@@ -17,7 +17,7 @@ struct RecordField {
       member;
 };
 
-inline constexpr std::array<RecordField, 24> record_fields = {{
+inline constexpr std::array<RecordField, 26> record_fields = {{
     {"iteration", &StepRecord::iteration},
     {"accepted", &StepRecord::accepted},
     {"value", &StepRecord::value},
@@ -38,6 +38,8 @@ inline constexpr std::array<RecordField, 24> record_fields = {{
     {"bound_log_value", &StepRecord::bound_log_value},
     {"transition_step", &StepRecord::transition_step},
     {"last_increase_step", &StepRecord::last_increase_step},
+    {"escapes", &StepRecord::escapes},
+    {"smallest_curvature", &StepRecord::smallest_curvature},
     {"validation", &StepRecord::validation},
     {"evaluations", &StepRecord::evaluations},
     {"samples", &StepRecord::samples},

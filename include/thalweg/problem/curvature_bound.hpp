@@ -27,6 +27,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "thalweg/problem/curvature_envelope.hpp"
 #include "thalweg/problem/generalized_smoothness.hpp"
@@ -55,8 +56,11 @@ class CurvatureBound {
   /// int_0^G s / (L0 + L1 s^alpha) ds = F.
   static CurvatureBound generalized(const GeneralizedSmoothness& law, double rho,
                                     double lower_bound = 0);
-  /// From what was measured on the way.
+  /// From what was measured on the way. A lower bound that is not finite is unknown: the gap is
+  /// then taken as 1 + |f|.
   static CurvatureBound measured(const CurvatureEnvelope& envelope, double lower_bound = 0);
+  /// The same with l for rho_1, rho for rho_2, where above 0. Both: constant().
+  CurvatureBound with_constants(double l, double rho) const;
 
   Source source() const { return source_; }
   /// Proved for the whole sublevel set, not fitted to what was measured.
@@ -78,6 +82,7 @@ class CurvatureBound {
   Source source_ = Source::none;
   double lower_bound_ = 0;
   Growth rho_0_, rho_1_, rho_2_;
+  std::optional<CurvatureEnvelope> envelope_;
 };
 
 const char* to_string(CurvatureBound::Source source);

@@ -43,6 +43,9 @@ struct StepRecord {
   std::optional<double> bound_log_value;     ///< ln of what the theory promises for this step
   std::optional<double> transition_step;     ///< first step with f <= 1/eta so far
   std::optional<double> last_increase_step;  ///< last step whose value rose so far; 0: never
+  // Of methods that leave saddles.
+  std::optional<double> escapes;             ///< moves made so far to leave a stationary point
+  std::optional<double> smallest_curvature;  ///< Ritz value of the Hessian, measured in this step
   std::optional<double> validation;          ///< set by the loop where it was evaluated
   std::int64_t evaluations =
       0;  ///< passes over the data in this step (values, gradients, linearizations)

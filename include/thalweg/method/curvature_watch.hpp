@@ -1,0 +1,55 @@
+// What a method knows of the curvature on its way: the bound the problem states, constants given as
+// options, or an envelope that is measured, watched and refitted.
+#pragma once
+
+#include "thalweg/problem/curvature_bound.hpp"
+#include "thalweg/run/method.hpp"
+
+namespace thalweg {
+
+/// Part of the state of a method. A stated bound holds; a measured one is refuted by a step along
+/// which f falls less than it says, and is then refitted, so that steps verified by it descend.
+class CurvatureWatch {
+ public:
+  /// Given constants, 0: none.
+  struct Given {
+    double smoothness = 0;         ///< l in the place of rho_1
+    double hessian_lipschitz = 0;  ///< rho in the place of rho_2
+  };
+
+  /// Takes the stated bound or measures at x, where value and gradient are given. Returns the
+  /// evaluations.
+  std::int64_t start(const Objective& problem, const Given& given, const ConstVectorRef& x,
+                     double value, const ConstVectorRef& gradient, std::uint64_t seed);
+  /// Measured bounds are measured again where the gap has fallen to a tenth: curvature may be lower
+  /// there. Returns the evaluations, mostly 0.
+  std::int64_t follow(const Objective& problem, const ConstVectorRef& x, double value,
+                      const ConstVectorRef& gradient, std::uint64_t seed);
+  /// Whether a step x - eta g from `value` to `trial` contradicts a measured bound, where |g|^2 is
+  /// `square`: f fell by less than eta |g|^2 - l eta^2 |g|^2 / 2, beyond rounding, or to a number
+  /// that is not finite. Then the bound is refitted.
+  bool refuted_by(double value, double trial, double stepsize, double square);
+
+  const CurvatureBound& bound() const { return bound_; }
+  bool measures() const { return measures_; }
+  std::int64_t refutations() const { return envelope_.refutations(); }
+
+  void visit(StateVisitor& visitor);
+  /// After visit: forms the bound again.
+  void rebuild(const Objective& problem, const Given& given);
+
+ private:
+  std::int64_t measure(const Objective& problem, const ConstVectorRef& x, double value,
+                       const ConstVectorRef& gradient, std::uint64_t seed);
+  void refit();
+
+  CurvatureEnvelope envelope_;
+  CurvatureBound bound_;
+  Given given_;
+  double lower_bound_ = 0;
+  double measured_gap_ = 0;
+  std::int64_t position_ = 0;  ///< of the random stream
+  bool measures_ = false;
+};
+
+}  // namespace thalweg

@@ -1,0 +1,155 @@
+#include "thalweg/method/negative_curvature.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "first_order.hpp"
+#include "thalweg/method/saddle_theory.hpp"
+
+namespace thalweg {
+namespace {
+
+StopReason undecided_reason(const CurvatureAnswer& answer, double threshold) {
+  return {Outcome::stalled, "second-order-undecided", answer.value, -threshold,
+          "the curvature bounds do not meet the tolerance within the products allowed: give a "
+          "larger eps"};
+}
+
+StopReason no_gain_reason(const CurvatureAnswer& answer) {
+  return {Outcome::stalled, "no-gain-along-curvature", answer.value, std::nullopt,
+          "no step along the direction of negative curvature lowers the value: rounding is reached, "
+          "or the gradient is wrong"};
+}
+
+}  // namespace
+
+void NegativeCurvatureState::visit(StateVisitor& visitor) {
+  FirstOrderState::visit(visitor);
+  curvature.visit(visitor);
+  visitor.field("moves", moves);
+  visitor.field("check_position", check_position);
+}
+
+void NegativeCurvature::Options::visit(OptionVisitor& visitor) {
+  visitor.option("eps", eps, "> 0: of the gradient norm and, by sqrt(rho eps), of the curvature");
+  visitor.option("failure-probability", failure_probability,
+                 "in (0, 1): of each lower bound on the curvature");
+  visitor.option("smoothness", smoothness,
+                 "l in the place of the Hessian bound; 0: from the curvature bound at every value");
+  visitor.option("hessian-lipschitz", hessian_lipschitz,
+                 "rho, of the third derivative; 0: from the curvature bound at every value");
+}
+
+void NegativeCurvature::Options::validate() const {
+  OptionChecker checker("negative-curvature");
+  checker.require(eps > 0 && std::isfinite(eps), "eps", "be above 0 and finite", eps);
+  checker.require(failure_probability > 0 && failure_probability < 1, "failure-probability",
+                  "lie in (0, 1)", failure_probability);
+  checker.require(smoothness >= 0 && std::isfinite(smoothness), "smoothness",
+                  "be at least 0 and finite", smoothness);
+  checker.require(hessian_lipschitz >= 0 && std::isfinite(hessian_lipschitz), "hessian-lipschitz",
+                  "be at least 0 and finite", hessian_lipschitz);
+  checker.throw_if_any();
+}
+
+NegativeCurvature::NegativeCurvature(Options options) : options_(options) { options_.validate(); }
+
+void NegativeCurvature::start(const Objective& problem, NegativeCurvatureState& state,
+                              Context& context) const {
+  measure(problem, state);
+  state.curvature.start(problem, {options_.smoothness, options_.hessian_lipschitz}, state.x,
+                        state.value, state.gradient, context.seed);
+}
+
+StepRecord NegativeCurvature::advance(const Objective& problem, NegativeCurvatureState& state,
+                                      Context& context) const {
+  if (state.gradient.stableNorm() > options_.eps) return descend(problem, state, context);
+  const std::int64_t remeasured =
+      state.curvature.follow(problem, state.x, state.value, state.gradient, context.seed);
+  const SaddleConstants constants = saddle_constants(state.curvature.bound(), state.value - 1,
+                                                     problem.lower_bound(), options_.eps);
+  const CurvatureQuestion question{
+      .threshold = curvature_tolerance(options_.eps, constants.hessian_lipschitz),
+      .hessian_lipschitz = constants.hessian_lipschitz,
+      .smoothness = constants.smoothness,
+      .failure_probability = options_.failure_probability};
+  const CurvatureAnswer answer = check_curvature(problem, state.x, state.gradient, question,
+                                                 context.seed, state.check_position);
+  StepRecord record;
+  if (!answer.kept)
+    record = halted(state, undecided_reason(answer, question.threshold), 0);
+  else if (*answer.kept)
+    record = halted(state,
+                    {Outcome::converged, "second-order", answer.value, -question.threshold, ""}, 0);
+  else
+    record = leave(problem, state, answer, question, constants.radius);
+  record.evaluations += answer.evaluations + remeasured;
+  record.smallest_curvature = answer.value;
+  record.escapes = static_cast<double>(state.moves);
+  return record;
+}
+
+StepRecord NegativeCurvature::descend(const Objective& problem, NegativeCurvatureState& state,
+                                      const Context& context) const {
+  std::int64_t evaluations =
+      state.curvature.follow(problem, state.x, state.value, state.gradient, context.seed);
+  const double square = state.gradient.squaredNorm();
+  Evaluation trial;
+  double stepsize = 0;
+  do {
+    stepsize = 1 / state.curvature.bound().hessian_norm(state.value);
+    trial = evaluate(problem, state.x - stepsize * state.gradient);
+    ++evaluations;
+  } while (state.curvature.refuted_by(state.value, trial.value, stepsize, square));
+  if (!trial.finite()) return halted(state, non_finite_trial_reason(), evaluations);
+  const double distance = move_to(state, std::move(trial));
+  StepRecord record = describe(problem, state);
+  record.step_norm = distance;
+  record.stepsize = stepsize;
+  record.evaluations = evaluations;
+  return record;
+}
+
+StepRecord NegativeCurvature::leave(const Objective& problem, NegativeCurvatureState& state,
+                                    const CurvatureAnswer& answer,
+                                    const CurvatureQuestion& question, double farthest) const {
+  const double c = -answer.value;
+  double length = std::min(curvature_step(c, question.hessian_lipschitz), farthest);
+  std::int64_t evaluations = 0;
+  Evaluation trial;
+  const auto gains = [&] {
+    // Half of what the quadratic model promises; the cubic bound leaves a third at full length.
+    constexpr double share = 0.25;
+    return trial.finite() && trial.value <= state.value - share * c * length * length / 2;
+  };
+  do {
+    trial = evaluate(problem, state.x + length * answer.direction);
+    ++evaluations;
+    if (gains()) break;
+    length /= 2;
+  } while (trial.x != state.x);
+  if (trial.x == state.x) return halted(state, no_gain_reason(answer), evaluations);
+  ++state.moves;
+  const double distance = move_to(state, std::move(trial));
+  StepRecord record = describe(problem, state);
+  record.step_norm = distance;
+  record.evaluations = evaluations;
+  return record;
+}
+
+StepRecord NegativeCurvature::describe(const Objective&,
+                                       const NegativeCurvatureState& state) const {
+  StepRecord record = record_of(state);
+  record.escapes = static_cast<double>(state.moves);
+  return record;
+}
+
+void NegativeCurvature::rebuild(const Objective& problem, NegativeCurvatureState& state,
+                                Context&) const {
+  require_whole(state.gradient.size() == state.x.size() && state.moves >= 0 &&
+                    state.check_position >= 0,
+                name());
+  state.curvature.rebuild(problem, {options_.smoothness, options_.hessian_lipschitz});
+}
+
+}  // namespace thalweg

@@ -1,0 +1,216 @@
+#include "thalweg/method/perturbed_descent.hpp"
+
+#include <cmath>
+
+#include "first_order.hpp"
+
+namespace thalweg {
+namespace {
+
+double given_or(double given, double derived) { return given > 0 ? given : derived; }
+
+StopReason second_order_reason(const CurvatureAnswer& answer, double threshold) {
+  return {Outcome::converged, "second-order", answer.value, -threshold, ""};
+}
+
+StopReason waiting_reason(double gained, double required) {
+  return {Outcome::converged, "waiting-time", gained, required,
+          "the perturbation gained less than the required decrease within the waiting time"};
+}
+
+}  // namespace
+
+Vector uniform_in_ball(Index n, double radius, RandomStream& random) {
+  const Vector direction = random.normal_vector(n).normalized();
+  return radius * std::pow(random.uniform(), 1 / static_cast<double>(n)) * direction;
+}
+
+void PerturbedState::visit(StateVisitor& visitor) {
+  FirstOrderState::visit(visitor);
+  curvature.visit(visitor);
+  visitor.field("smoothness", smoothness);
+  visitor.field("hessian_lipschitz", hessian_lipschitz);
+  visitor.field("stepsize", stepsize);
+  visitor.field("scale", scale);
+  visitor.field("radius", radius);
+  visitor.field("waiting", waiting);
+  visitor.field("decrease", decrease);
+  visitor.field("since", since);
+  visitor.field("saved", saved);
+  visitor.field("saved_value", saved_value);
+  visitor.field("perturbations", perturbations);
+  visitor.field("noise_position", noise_position);
+  visitor.field("check_position", check_position);
+  checks.visit(visitor, "checks");
+}
+
+void PerturbationOptions::visit(OptionVisitor& visitor) {
+  visitor.option("eps", eps, "> 0: of the gradient norm and, by sqrt(rho eps), of the curvature");
+  visitor.option("failure-probability", failure_probability,
+                 "delta in (0, 1): of ending elsewhere, by the theorem");
+  visitor.option("preset", preset, {"published", "practical"},
+                 "the constants of the theorem, or larger ones without a proof");
+  visitor.option("smoothness", smoothness,
+                 "l, of the Hessian norm; 0: from the curvature bound at f(x0) + 2");
+  visitor.option("hessian-lipschitz", hessian_lipschitz,
+                 "rho, of the third derivative; 0: from the curvature bound at f(x0) + 2");
+  visitor.option("radius", radius, "r, of a perturbation over eta; 0: derived from eps");
+  visitor.option("waiting", waiting, "T >= 1, steps after a perturbation; 0: derived from eps");
+  visitor.option("decrease", decrease,
+                 "F, what a perturbation must gain within T steps; 0: derived from eps");
+  visitor.option("certificate", certificate,
+                 "ask for second-order stationarity where |g| <= eps; false: the waiting time "
+                 "alone decides");
+}
+
+void PerturbationOptions::check(OptionChecker& checker) const {
+  checker.require(eps > 0 && std::isfinite(eps), "eps", "be above 0 and finite", eps);
+  checker.require(failure_probability > 0 && failure_probability < 1, "failure-probability",
+                  "lie in (0, 1)", failure_probability);
+  const auto not_negative = [&](double value, const char* key) {
+    checker.require(value >= 0 && std::isfinite(value), key, "be at least 0 and finite", value);
+  };
+  not_negative(smoothness, "smoothness");
+  not_negative(hessian_lipschitz, "hessian-lipschitz");
+  not_negative(radius, "radius");
+  not_negative(decrease, "decrease");
+  checker.require(waiting == 0 || (waiting >= 1 && std::isfinite(waiting)), "waiting",
+                  "be 0, or at least 1 and finite", waiting);
+}
+
+void PerturbedDescent::derive(const Objective& problem, PerturbedState& state) const {
+  const SaddleConstants constants = saddle_constants(state.curvature.bound(), state.value,
+                                                     problem.lower_bound(), perturbation_.eps);
+  const PerturbationRule rule =
+      perturbation_rule(constants, static_cast<double>(state.x.size()), perturbation_.eps,
+                        perturbation_.failure_probability, perturbation_.preset);
+  state.smoothness = constants.smoothness;
+  state.hessian_lipschitz = constants.hessian_lipschitz;
+  choose_step(state);
+  state.radius = given_or(perturbation_.radius, rule.radius);
+  state.waiting = given_or(perturbation_.waiting, rule.waiting);
+  state.decrease = given_or(perturbation_.decrease, rule.decrease);
+}
+
+void PerturbedDescent::start(const Objective& problem, PerturbedState& state, Context& context) const {
+  measure(problem, state);
+  state.curvature.start(problem, {perturbation_.smoothness, perturbation_.hessian_lipschitz}, state.x,
+                        state.value, state.gradient, context.seed);
+  derive(problem, state);
+}
+
+StepRecord PerturbedDescent::advance(const Objective& problem, PerturbedState& state,
+                              Context& context) const {
+  StepRecord made;
+  made.evaluations = 0;
+  if (!perturbs_) {
+    if (state.gradient.isZero(0)) return halted(state, zero_gradient_reason(), 0);
+    return descend(problem, state, std::move(made));
+  }
+  const bool waits = state.since >= 0 && static_cast<double>(state.since) < state.waiting;
+  if (state.gradient.stableNorm() <= perturbation_.eps) {
+    if (perturbation_.certificate && state.checks.due(state.x))
+      if (auto ended = ask(problem, state, context, made)) return *ended;
+    if (state.since < 0 || static_cast<double>(state.since) > state.waiting)
+      return perturb(problem, state, context, std::move(made));
+  } else {
+    state.checks.reset();
+  }
+  const bool judged = state.since >= 0 && !waits &&
+                      static_cast<double>(state.since) < state.waiting + 1;
+  if (judged && state.value > state.saved_value - state.decrease) return give_back(problem, state);
+  return descend(problem, state, std::move(made));
+}
+
+// The record of a run that ends here, where the point is of second order.
+std::optional<StepRecord> PerturbedDescent::ask(const Objective& problem, PerturbedState& state,
+                                         const Context& context, StepRecord& made) const {
+  const CurvatureQuestion question{
+      .threshold = curvature_tolerance(perturbation_.eps, state.hessian_lipschitz),
+      .hessian_lipschitz = state.hessian_lipschitz,
+      .smoothness = state.smoothness};
+  const CurvatureAnswer answer = check_curvature(problem, state.x, state.gradient, question,
+                                                 context.seed, state.check_position);
+  state.checks.note(answer, question, state.x);
+  made.evaluations += answer.evaluations;
+  made.smallest_curvature = answer.value;
+  if (!answer.kept.value_or(false)) return std::nullopt;
+  StepRecord record =
+      halted(state, second_order_reason(answer, question.threshold), made.evaluations);
+  record.smallest_curvature = answer.value;
+  record.escapes = static_cast<double>(state.perturbations);
+  return record;
+}
+
+StepRecord PerturbedDescent::perturb(const Objective& problem, PerturbedState& state,
+                              const Context& context, StepRecord made) const {
+  RandomStream random(context.seed, "perturbation");
+  random.seek(static_cast<std::uint64_t>(state.noise_position));
+  const Vector noise = uniform_in_ball(state.x.size(), state.radius, random);
+  state.noise_position = static_cast<std::int64_t>(random.position());
+  state.saved = state.x;
+  state.saved_value = state.value;
+  state.since = 0;
+  ++state.perturbations;
+  Evaluation point = evaluate(problem, state.x + state.stepsize * noise);
+  const std::int64_t evaluations = made.evaluations + 1;
+  if (!point.finite()) return halted(state, non_finite_trial_reason(), evaluations);
+  const double distance = move_to(state, std::move(point));
+  StepRecord record = describe(problem, state);
+  record.smallest_curvature = made.smallest_curvature;
+  record.step_norm = distance;
+  record.evaluations = evaluations;
+  return record;
+}
+
+StepRecord PerturbedDescent::descend(const Objective& problem, PerturbedState& state,
+                              StepRecord made) const {
+  const double norm = state.gradient.stableNorm();
+  Evaluation trial;
+  double step = 0;
+  bool refuted = false;
+  do {
+    step = multiplier(state, norm);
+    trial = evaluate(problem, state.x - step * state.gradient);
+    ++made.evaluations;
+    refuted = state.curvature.refuted_by(state.value, trial.value, step, norm * norm);
+    // What was given as an option stays; what was derived follows from the refitted bound.
+    if (refuted) derive(problem, state);
+  } while (refuted && !step_is_given());
+  if (!trial.finite()) return halted(state, non_finite_trial_reason(), made.evaluations);
+  const double distance = move_to(state, std::move(trial));
+  if (state.since >= 0) ++state.since;
+  StepRecord record = describe(problem, state);
+  record.smallest_curvature = made.smallest_curvature;
+  record.step_norm = distance;
+  record.stepsize = step;
+  record.evaluations = made.evaluations;
+  return record;
+}
+
+StepRecord PerturbedDescent::give_back(const Objective& problem, PerturbedState& state) const {
+  const double gained = state.saved_value - state.value;
+  state.x = state.saved;
+  measure(problem, state);
+  StepRecord record = halted(state, waiting_reason(gained, state.decrease), 1);
+  record.accepted = true;
+  record.escapes = static_cast<double>(state.perturbations);
+  return record;
+}
+
+StepRecord PerturbedDescent::describe(const Objective&, const PerturbedState& state) const {
+  StepRecord record = record_of(state);
+  if (perturbs_) record.escapes = static_cast<double>(state.perturbations);
+  return record;
+}
+
+void PerturbedDescent::rebuild(const Objective& problem, PerturbedState& state, Context&) const {
+  require_whole(state.gradient.size() == state.x.size() &&
+                    (state.saved.size() == 0 || state.saved.size() == state.x.size()) &&
+                    state.noise_position >= 0 && state.check_position >= 0 && state.since >= -1 &&
+                    state.perturbations >= 0,
+                name());
+  state.curvature.rebuild(problem, {perturbation_.smoothness, perturbation_.hessian_lipschitz});
+}
+
+}  // namespace thalweg

@@ -1,0 +1,64 @@
+#include "thalweg/method/tamed.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace thalweg {
+namespace {
+
+// Before the base is made.
+Tamed::Options validated(Tamed::Options options) {
+  options.validate();
+  return options;
+}
+
+}  // namespace
+
+double tamed_length(Tamed::Kernel kernel, double s) {
+  switch (kernel) {
+    case Tamed::Kernel::logarithmic: return s / (1 + s);
+    case Tamed::Kernel::exponential: return std::log1p(s);
+    case Tamed::Kernel::cosh: return std::asinh(s);
+    case Tamed::Kernel::hard: break;
+  }
+  return std::min(s, 1.0);
+}
+
+void Tamed::Options::visit(OptionVisitor& visitor) {
+  visitor.option("kernel", kernel, {"logarithmic", "exponential", "cosh", "hard"},
+                 "how the length of a step grows with the gradient");
+  visitor.option("stepsize", stepsize,
+                 "gamma lambda, the multiplier of small gradients; 0: 1 / L0, from the curvature "
+                 "bound");
+  visitor.option("scale", scale,
+                 "lambda: gradients well above 1 / lambda are tamed; 0: 1 / |gradient at start|");
+  visitor.option("perturbed", perturbed,
+                 "perturb at stationary points, and ask for second order there");
+  PerturbationOptions::visit(visitor);
+}
+
+void Tamed::Options::validate() const {
+  OptionChecker checker("tamed");
+  check(checker);
+  checker.require(stepsize >= 0 && std::isfinite(stepsize), "stepsize",
+                  "be at least 0 and finite", stepsize);
+  checker.require(scale >= 0 && std::isfinite(scale), "scale", "be at least 0 and finite", scale);
+  checker.throw_if_any();
+}
+
+Tamed::Tamed(Options options)
+    : PerturbedDescent(validated(options), options.perturbed), options_(options) {}
+
+double Tamed::multiplier(const PerturbedState& state, double gradient_norm) const {
+  const double s = state.scale * gradient_norm;
+  return s > 0 ? state.stepsize * tamed_length(options_.kernel, s) / s : state.stepsize;
+}
+
+void Tamed::choose_step(PerturbedState& state) const {
+  state.stepsize = options_.stepsize > 0 ? options_.stepsize : 1 / state.smoothness;
+  if (state.scale > 0) return;  // that of the start stays
+  const double norm = state.gradient.stableNorm();
+  state.scale = options_.scale > 0 ? options_.scale : (norm > 0 ? 1 / norm : 1);
+}
+
+}  // namespace thalweg

@@ -1,0 +1,92 @@
+#include "thalweg/problem/curvature_measurement.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "thalweg/linalg/lanczos.hpp"
+#include "thalweg/problem/hessian.hpp"
+
+namespace thalweg {
+namespace {
+
+constexpr double tolerance = 0.02;  // of |H|, relative
+constexpr int most_products = 24, iterations = 4;
+
+// D^3 f[u, u, .] by a central difference of Hessian products.
+class ThirdDerivative {
+ public:
+  ThirdDerivative(const Objective& problem, const ConstVectorRef& x)
+      : problem_(problem),
+        x_(x),
+        step_((has_exact_hessian(problem) ? std::cbrt(problem.rounding())
+                                          : std::pow(problem.rounding(), 1.0 / 6)) *
+              (1 + x.stableNorm())) {}
+
+  Vector apply(const Vector& u) {
+    Vector ahead(u.size()), behind(u.size());
+    product(u, step_, ahead);
+    product(u, -step_, behind);
+    return (ahead - behind) / (2 * step_);
+  }
+  std::int64_t evaluations() const { return evaluations_; }
+
+ private:
+  void product(const Vector& u, double step, Vector& hv) {
+    const Vector x = x_ + step * u;
+    Vector g(x.size());
+    problem_.value_and_gradient(x, g);
+    hessian_at(problem_, x, g)->apply(u, hv);
+    evaluations_ += 2;
+  }
+
+  const Objective& problem_;
+  const ConstVectorRef& x_;
+  double step_;
+  std::int64_t evaluations_ = 0;
+};
+
+// The largest |D^3 f[u, u, .]| along a power iteration from u.
+double third_norm(ThirdDerivative& third, Vector u) {
+  double largest = 0;
+  for (int k = 0; k < iterations; ++k) {
+    const Vector image = third.apply(u);
+    const double norm = image.stableNorm();
+    if (!std::isfinite(norm)) return std::numeric_limits<double>::quiet_NaN();
+    largest = std::max(largest, norm);
+    if (norm == 0) break;
+    u = image / norm;
+  }
+  return largest;
+}
+
+}  // namespace
+
+CurvatureMeasurement measure_curvature(const Objective& problem, const ConstVectorRef& x,
+                                       const ConstVectorRef& gradient, RandomStream& random) {
+  CurvatureMeasurement found;
+  const auto hessian = hessian_at(problem, x, gradient);
+  const linalg::RitzPair top = linalg::extreme_eigenpair(
+      [&](const ConstVectorRef& v, VectorRef hv) { hessian->apply(v, hv); }, x.size(),
+      linalg::Extreme::magnitude, tolerance, most_products, random);
+  found.evaluations = top.products;
+  found.hessian_norm = std::abs(top.value);
+  if (!std::isfinite(top.value)) {
+    found.third_derivative = top.value;
+    return found;
+  }
+  ThirdDerivative third(problem, x);
+  const double from_top = third_norm(third, top.vector);
+  const double from_random = third_norm(third, random.normal_vector(x.size()).normalized());
+  found.third_derivative = std::max(from_top, from_random);
+  if (std::isnan(from_top)) found.third_derivative = from_top;
+  found.evaluations += third.evaluations();
+  return found;
+}
+
+CurvatureBound stated_curvature_bound(const Objective& problem) {
+  const auto* bounded = dynamic_cast<const SelfBounding*>(&problem);
+  return bounded ? bounded->curvature_bound() : CurvatureBound();
+}
+
+}  // namespace thalweg

@@ -48,6 +48,8 @@
 #include "thalweg/preflight/preflight.hpp"
 #include "thalweg/preflight/sampling.hpp"
 #include "thalweg/problem/composite_objective.hpp"
+#include "thalweg/problem/curvature_bound.hpp"
+#include "thalweg/problem/curvature_envelope.hpp"
 #include "thalweg/problem/generalized_smoothness.hpp"
 #include "thalweg/problem/objective.hpp"
 #include "thalweg/problem/output_loss.hpp"

@@ -6,7 +6,7 @@
 
 #include "method/first_order.hpp"
 #include "method/newton_subproblem.hpp"
-#include "thalweg/problem/difference_hessian.hpp"
+#include "thalweg/problem/hessian.hpp"
 
 namespace thalweg {
 namespace {
@@ -139,12 +139,8 @@ struct Newton::Curvature {
 // Measures H at x, and raises M to its diagonal.
 Newton::Curvature Newton::curvature_at(const Objective& problem, NewtonState& state) const {
   Curvature curvature;
-  if (const auto* exact = dynamic_cast<const TwiceDifferentiable*>(&problem)) {
-    curvature.hessian = exact->hessian(state.x);
-    ++curvature.evaluations;
-  } else {
-    curvature.hessian = std::make_unique<DifferenceHessian>(problem, state.x, state.gradient);
-  }
+  curvature.hessian = hessian_at(problem, state.x, state.gradient);
+  if (has_exact_hessian(problem)) ++curvature.evaluations;
   std::optional<Vector> diagonal;
   if (options_.preconditioner) diagonal = curvature.hessian->diagonal();
   if (diagonal) {
@@ -177,10 +173,13 @@ StepRecord Newton::advance(const Objective& problem, NewtonState& state, Context
   };
 
   Trial trial = attempt(problem, state, minimize(state.radius));
-  const std::int64_t evaluations = curvature.evaluations + trial.step.products + 1;
+  const int per_product = curvature.hessian->gradients_per_product();
+  const std::int64_t evaluations =
+      curvature.evaluations + per_product * std::int64_t{trial.step.products} + 1;
   if (!trial.accepted && (trial.lost_in_rounding || is_negligible(trial.step.direction, state.x))) {
     const NewtonStep unrestricted = minimize(infinity);
-    return halted(state, verdict(state, unrestricted), evaluations + unrestricted.products);
+    return halted(state, verdict(state, unrestricted),
+                  evaluations + per_product * std::int64_t{unrestricted.products});
   }
   state.radius = next_radius(state, trial);
   double distance = 0;

@@ -106,6 +106,24 @@ int team_size(double flops, Index pieces) {
 #endif
 }
 
+void sum_over_blocks(const SampleBlocks& blocks, Index units, double flops, const AddBlock& add,
+                     VectorRef sum) {
+  const int parts = team_size(flops, blocks.count());
+  std::vector<Vector> sums(static_cast<std::size_t>(parts - 1));
+#pragma omp parallel for schedule(static, 1) num_threads(parts)
+  for (int part = 0; part < parts; ++part) {
+    Vector* own = part > 0 ? &sums[static_cast<std::size_t>(part - 1)] : nullptr;
+    if (own != nullptr) own->resize(sum.size());
+    Eigen::Ref<Vector> to = own != nullptr ? Eigen::Ref<Vector>(*own) : Eigen::Ref<Vector>(sum);
+    to.setZero();
+    std::vector<Matrix> scratch(2, Matrix(blocks.size, units));
+    const Index begin = blocks.count() * part / parts, end = blocks.count() * (part + 1) / parts;
+    for (Index block = begin; block < end; ++block)
+      add(blocks.first(block), blocks.rows(block), scratch, to);
+  }
+  for (const Vector& part : sums) sum += part;
+}
+
 SampleBlocks::SampleBlocks(Index samples_, Index units) : samples(samples_), size(samples_) {
   // About half a megabyte per matrix, and enough rows to keep a matrix product busy.
   constexpr Index entries = Index{1} << 17;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <vector>
 
 #include "thalweg/core/types.hpp"
@@ -73,6 +74,14 @@ struct SampleBlocks {
 /// Threads worth starting for `pieces` independent pieces of work of `flops` floating-point
 /// operations in all: one where a second would cost more than it brings.
 int team_size(double flops, Index pieces);
+
+/// Adds what a block of samples contributes to `sum`, with two scratch matrices (size, units).
+using AddBlock =
+    std::function<void(Index first, Index rows, std::vector<Matrix>& scratch, VectorRef sum)>;
+/// The sum over all blocks, by a team where `flops` are worth it: each part sums over its own
+/// blocks, and the parts are then added in their order.
+void sum_over_blocks(const SampleBlocks& blocks, Index units, double flops, const AddBlock& add,
+                     VectorRef sum);
 
 /// Outputs (N, Q) alone, block by block, keeping nothing: `inputs` (N, >= D) times `scale` are the
 /// inputs A of the first layer.

@@ -224,22 +224,12 @@ void NetworkLinearization::apply_forward_mode(const ConstVectorRef& v, VectorRef
 
 void NetworkLinearization::apply_adjoint(const ConstVectorRef& u, VectorRef jtu) const {
   if (bound_->outputs() == 1) sensitivities();
-  const SampleBlocks blocks = bound_->blocks();
-  // Each part sums over its own blocks; the parts are then added in their order.
-  const int parts = team_size(apply_flops(), blocks.count());
-  std::vector<Vector> sums(static_cast<std::size_t>(parts - 1));
-#pragma omp parallel for schedule(static, 1) num_threads(parts)
-  for (int part = 0; part < parts; ++part) {
-    Vector* own = part > 0 ? &sums[static_cast<std::size_t>(part - 1)] : nullptr;
-    if (own != nullptr) own->resize(jtu.size());
-    Eigen::Ref<Vector> sum = own != nullptr ? Eigen::Ref<Vector>(*own) : Eigen::Ref<Vector>(jtu);
-    sum.setZero();
-    std::vector<Matrix> scratch(2, Matrix(blocks.size, layers().widest()));
-    const Index begin = blocks.count() * part / parts, end = blocks.count() * (part + 1) / parts;
-    for (Index block = begin; block < end; ++block)
-      add_adjoint_block(u, blocks.first(block), blocks.rows(block), scratch, sum);
-  }
-  for (const Vector& sum : sums) jtu += sum;
+  sum_over_blocks(
+      bound_->blocks(), layers().widest(), apply_flops(),
+      [&](Index first, Index rows, std::vector<Matrix>& scratch, VectorRef sum) {
+        add_adjoint_block(u, first, rows, scratch, sum);
+      },
+      jtu);
 }
 
 void NetworkLinearization::add_adjoint_block(const ConstVectorRef& u, Index first, Index rows,

@@ -8,6 +8,7 @@
 //   J'u         one output:  layer l gets (diag(u) B_l)' A_l;   several: back-propagation
 //   J J'        block (q, p) = sum_l (A_l A_l') o (B_lq B_lp'), tile by tile    network_gram.cpp
 //   J'S'S J     sums of outer products (b b') (x) (a a') as matrix products     network_normal.cpp
+//   sum_i u_i (d2 y_i / dx2) v    J'u differentiated along v               network_curvature.cpp
 //
 // With several outputs neither J v nor J'u touches the sensitivities, which would cost Q backward
 // passes; so each result has the same bits whatever was computed before.
@@ -74,6 +75,7 @@ class NetworkModel final : public OutputModel {
   Index outputs_per_sample() const override { return bound_->outputs(); }
   void outputs(const ConstVectorRef& x, VectorRef y) const override;
   std::unique_ptr<Linearization> linearize(const ConstVectorRef& x) const override;
+  bool twice_differentiable() const override { return true; }
   double batch_sum(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
                    VectorRef g) const override;
   double batch_mean(const ConstVectorRef& x, Batch batch, const BatchLoss& loss,
@@ -104,6 +106,7 @@ class NetworkLinearization final : public Linearization {
   void rows(Index first, Index count, MatrixRef rows) const override;
   void gram(MatrixRef k) const override;
   void normal(const Matrix& root, MatrixRef h) const override;
+  std::unique_ptr<OutputCurvature> curvature(const ConstVectorRef& u) const override;
   double apply_flops() const override;
   double gram_flops() const override;
   double normal_flops() const override;
@@ -113,6 +116,8 @@ class NetworkLinearization final : public Linearization {
   double backpropagation_flops() const;  ///< of the sensitivities of all outputs
 
  private:
+  class Curvature;
+
   void forward();
   const Layers& layers() const { return bound_->layers; }
   const Layer& layer(std::size_t l) const { return bound_->layers.all[l]; }

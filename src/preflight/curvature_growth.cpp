@@ -7,6 +7,7 @@
 #include "probe_path.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/linalg/lanczos.hpp"
+#include "thalweg/problem/hessian.hpp"
 
 namespace thalweg {
 namespace {
@@ -27,7 +28,7 @@ class Measurement {
 
   void take(const Probe& probe) {
     if (!probe.finite()) return;
-    const auto hessian = preflight::hessian_at(problem_, probe);
+    const auto hessian = hessian_at(problem_, probe.x, probe.gradient);
     const linalg::RitzPair top = linalg::extreme_eigenpair(
         [&](const ConstVectorRef& v, VectorRef hv) { hessian->apply(v, hv); }, probe.x.size(),
         linalg::Extreme::magnitude, tolerance, products_per_point(), random_);

@@ -8,6 +8,7 @@
 #include "probe_path.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/core/statistics.hpp"
+#include "thalweg/problem/hessian.hpp"
 
 namespace thalweg {
 namespace {
@@ -141,7 +142,7 @@ class BiasTest {
 std::optional<Probe> leave_until(const Objective& problem, const Probe& end,
                                  const Vector& direction, double least, int evaluations) {
   Vector image(direction.size());
-  preflight::hessian_at(problem, end)->apply(direction, image);
+  hessian_at(problem, end.x, end.gradient)->apply(direction, image);
   const double curvature = image.stableNorm();
   double length =
       curvature > 0 && std::isfinite(curvature) ? 1.5 * least / curvature : 1 + end.x.stableNorm();

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "thalweg/problem/difference_hessian.hpp"
+#include "thalweg/problem/hessian.hpp"
 
 namespace thalweg::preflight {
 
@@ -19,12 +19,6 @@ Probe probe_at(const Objective& problem, Vector x) {
   return probe;
 }
 
-std::unique_ptr<Hessian> hessian_at(const Objective& problem, const Probe& probe) {
-  if (const auto* twice = dynamic_cast<const TwiceDifferentiable*>(&problem))
-    return twice->hessian(probe.x);
-  return std::make_unique<DifferenceHessian>(problem, probe.x, probe.gradient);
-}
-
 ProbePath::ProbePath(const Objective& problem, const ConstVectorRef& x0, PathOptions options)
     : problem_(problem),
       options_(options),
@@ -35,7 +29,7 @@ ProbePath::ProbePath(const Objective& problem, const ConstVectorRef& x0, PathOpt
 double ProbePath::first_step() {
   const Vector d = -here_.gradient / here_.gradient_norm;
   Vector image(d.size());
-  hessian_at(problem_, here_)->apply(d, image);
+  hessian_at(problem_, here_.x, here_.gradient)->apply(d, image);
   ++evaluations_;
   const double curvature = image.stableNorm();
   const double length = options_.share * here_.gradient_norm / curvature;

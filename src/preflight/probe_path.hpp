@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "thalweg/problem/objective.hpp"
@@ -21,10 +20,6 @@ struct Probe {
 
 /// One evaluation.
 Probe probe_at(const Objective& problem, Vector x);
-
-/// The Hessian at a probe: that of the problem, or differences of its gradients. Either way a
-/// product is counted as one evaluation.
-std::unique_ptr<Hessian> hessian_at(const Objective& problem, const Probe& probe);
 
 struct PathOptions {
   /// Of the step to where the gradient would vanish if all of it were along the direction: 1 makes

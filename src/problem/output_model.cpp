@@ -89,6 +89,19 @@ Matrix Linearization::jacobian() const {
   return j;
 }
 
+std::unique_ptr<OutputCurvature> Linearization::curvature(const ConstVectorRef&) const {
+  return nullptr;
+}
+
+void Linearization::curvature_product(const ConstVectorRef& u, const ConstVectorRef& v,
+                                      VectorRef product) const {
+  const auto at = curvature(u);
+  if (!at) throw UsageError("the model offers no second derivatives of its outputs");
+  Vector jv(output_count());
+  at->apply(v, jv);
+  at->adjoint(Vector::Zero(output_count()), product);
+}
+
 double OutputModel::batch_rounding() const { return std::numeric_limits<double>::epsilon(); }
 
 double Linearization::apply_flops() const {

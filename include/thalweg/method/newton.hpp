@@ -18,11 +18,12 @@
 //   M        state.metric       (n)      objective / parameter^2; |d|_M^2 = d'M d
 //   Delta    state.radius                sqrt(objective)
 //
-// H is exact where the problem is TwiceDifferentiable, else made of differences of gradients. M is
-// the largest diagonal of H so far, entry by entry, so that no direction is trusted further because
-// the curvature along it has faded (More's rule for the scaling of Levenberg-Marquardt, 1978); the
-// identity where the problem does not offer the diagonal. One step is one trial: a rejected one
-// leaves x as it was and lowers Delta.
+// H is exact where the problem is TwiceDifferentiable or a loss of a twice differentiable model
+// (problem/hessian.hpp), else made of differences of gradients. M is the largest diagonal of H so
+// far, entry by entry, so that no direction is trusted further because the curvature along it has
+// faded (More's rule for the scaling of Levenberg-Marquardt, 1978); the identity where the problem
+// does not offer the diagonal. One step is one trial: a rejected one leaves x as it was and lowers
+// Delta.
 //
 // For f bounded below with Lipschitz gradients the gradient tends to zero along the steps; near a
 // minimiser with positive definite H the convergence is superlinear. Directions of negative

@@ -58,6 +58,8 @@ class Hessian {
   /// be indefinite it is that of a positive semidefinite bound of H, since it serves as a
   /// preconditioner.
   virtual std::optional<Vector> diagonal() const { return std::nullopt; }
+  /// What a product costs in gradients of the objective, for counts.
+  virtual int gradients_per_product() const { return 1; }
 };
 
 /// Capability: exact Hessian-vector products.

@@ -8,6 +8,22 @@
 
 namespace thalweg {
 
+/// Jacobian and second derivatives of the outputs at one point, as two halves of one product. With
+/// C = sum_i u_i d2 y_i / dx2, (n, n), for weights u (m) given once, the Hessian of L(y(x)) is
+/// J' H_L J + C at u = dL/dy: `apply`, then the Hessian H_L of the loss, then `adjoint`, which
+/// shares the work of the first half. One product at a time.
+class OutputCurvature {
+ public:
+  virtual ~OutputCurvature() = default;
+  OutputCurvature() = default;
+  OutputCurvature(const OutputCurvature&) = delete;
+  OutputCurvature& operator=(const OutputCurvature&) = delete;
+
+  virtual void apply(const ConstVectorRef& v, VectorRef jv) = 0;  ///< J v, (n) -> (m)
+  /// J' w + C v, (m) -> (n), with the v of the last `apply`.
+  virtual void adjoint(const ConstVectorRef& w, VectorRef product) = 0;
+};
+
 /// The outputs y(x), shape (m), and their Jacobian J, shape (m, n), at one point x. Outputs of N
 /// samples with Q outputs each are stacked output by output: entry q * N + i is output q of sample
 /// i, so that y is an (N, Q) matrix by columns.
@@ -48,6 +64,13 @@ class Linearization {
   virtual void normal(const Matrix& root, MatrixRef h) const;
 
   void normal(MatrixRef h) const { normal(Matrix(), h); }
+
+  /// Exact second derivatives with the weights u (m), where the model offers them
+  /// (OutputModel::twice_differentiable), else null. Not to be used after this object.
+  virtual std::unique_ptr<OutputCurvature> curvature(const ConstVectorRef& u) const;
+  /// sum_i u_i (d2 y_i / dx2) v, (n). Throws UsageError where `curvature` is null.
+  void curvature_product(const ConstVectorRef& u, const ConstVectorRef& v, VectorRef product) const;
+
   Matrix jacobian()
       const;  ///< J explicitly, (m, n): for small problems, checks and factorizations of J itself
 
@@ -82,6 +105,9 @@ class OutputModel {
 
   /// The outputs are linear in the parameters: J does not depend on x, and y(0) = 0.
   virtual bool linear() const { return false; }
+  /// Linearizations offer exact second derivatives; those of a linear model are 0, so that they
+  /// need not.
+  virtual bool twice_differentiable() const { return linear(); }
   /// Of a linear model: the largest row norm of J. The default reads J in blocks of rows.
   virtual double largest_row_norm() const;
   /// Sum of the losses of a batch and its gradient in the parameters, g (n). Calls loss.batch_sum

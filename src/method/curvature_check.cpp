@@ -21,9 +21,8 @@ double product_error(const Objective& problem, const ConstVectorRef& x, double g
 std::int64_t affordable_products(const ConstVectorRef& x, const CurvatureQuestion& question) {
   if (question.max_products > 0) return question.max_products;
   constexpr double most = 1000;
-  const double needed =
-      linalg::products_needed(x.size(), question.threshold / 2, 2 * question.smoothness,
-                              question.failure_probability);
+  const double needed = linalg::products_needed(
+      x.size(), question.threshold / 2, 2 * question.smoothness, question.failure_probability);
   return static_cast<std::int64_t>(std::clamp(needed, 2.0, most));
 }
 

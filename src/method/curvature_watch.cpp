@@ -16,26 +16,35 @@ constexpr double rounding_units = 64 * std::numeric_limits<double>::epsilon();
 std::int64_t CurvatureWatch::start(const Objective& problem, const Given& given,
                                    const ConstVectorRef& x, double value,
                                    const ConstVectorRef& gradient, std::uint64_t seed) {
+  envelope_ = CurvatureEnvelope(given.all() ? 1 : CurvatureEnvelope::usual_safety);
+  if (given.all()) envelope_.add(value, given.smoothness, given.hessian_lipschitz);
   rebuild(problem, given);
-  return measures_ ? measure(problem, x, value, gradient, seed) : 0;
+  if (!measures_) return 0;
+  const std::int64_t evaluations = measure(problem, x, value, gradient, seed);
+  const bool one = given.smoothness > 0 || given.hessian_lipschitz > 0;
+  if (one) {
+    const auto or_measured = [&](double constant, double measured) {
+      return (constant > 0 ? constant / envelope_.safety() : measured / envelope_.safety());
+    };
+    const double l = envelope_.hessian_norm(value), rho = envelope_.third_derivative(value);
+    envelope_ = CurvatureEnvelope(envelope_.safety());
+    envelope_.add(value, or_measured(given.smoothness, l),
+                  or_measured(given.hessian_lipschitz, rho));
+    refit();
+  }
+  return evaluations;
 }
 
 void CurvatureWatch::rebuild(const Objective& problem, const Given& given) {
-  given_ = given;
+  const bool any = given.smoothness > 0 || given.hessian_lipschitz > 0;
   lower_bound_ = problem.lower_bound();
-  bound_ = stated_curvature_bound(problem);
-  const bool all_given = given.smoothness > 0 && given.hessian_lipschitz > 0;
-  measures_ = bound_.source() == CurvatureBound::Source::none && !all_given;
-  if (measures_)
-    refit();
-  else
-    bound_ = bound_.with_constants(given.smoothness, given.hessian_lipschitz);
+  bound_ = any ? CurvatureBound() : stated_curvature_bound(problem);
+  watches_ = bound_.source() == CurvatureBound::Source::none;
+  measures_ = watches_ && !given.all();
+  if (watches_) refit();
 }
 
-void CurvatureWatch::refit() {
-  bound_ = CurvatureBound::measured(envelope_, lower_bound_)
-               .with_constants(given_.smoothness, given_.hessian_lipschitz);
-}
+void CurvatureWatch::refit() { bound_ = CurvatureBound::measured(envelope_, lower_bound_); }
 
 std::int64_t CurvatureWatch::measure(const Objective& problem, const ConstVectorRef& x,
                                      double value, const ConstVectorRef& gradient,
@@ -57,7 +66,7 @@ std::int64_t CurvatureWatch::follow(const Objective& problem, const ConstVectorR
 }
 
 bool CurvatureWatch::refuted_by(double value, double trial, double stepsize, double square) {
-  if (!measures_) return false;
+  if (!watches_) return false;
   const double l = bound_.hessian_norm(value), moved = stepsize * square;
   if (!std::isfinite(trial)) {
     envelope_.add_secant(value, 2 * l);
@@ -78,6 +87,9 @@ void CurvatureWatch::visit(StateVisitor& visitor) {
   visitor.field("curvature.refutations", refutations);
   visitor.field("curvature.measured_gap", measured_gap_);
   visitor.field("curvature.position", position_);
+  double safety = envelope_.safety();
+  visitor.field("curvature.safety", safety);
+  envelope_ = CurvatureEnvelope(safety);
   envelope_.restore(std::move(points), refutations);
 }
 

@@ -1,5 +1,6 @@
 #include "thalweg/method/gradient_descent.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "first_order.hpp"
@@ -17,11 +18,14 @@ StopReason no_decrease_reason(double stepsize) {
 }  // namespace
 
 void GradientDescent::Options::visit(OptionVisitor& visitor) {
-  visitor.option("rule", rule, {"armijo", "constant"},
-                 "how the stepsize is chosen: by backtracking, or constant");
+  visitor.option("rule", rule,
+                 {"auto", "armijo", "constant", "self-bounding", "self-bounding-start"},
+                 "how the stepsize is chosen: by backtracking, constant, by the curvature bound at "
+                 "every value or at the start's; auto: constant where a stepsize is given, else "
+                 "armijo");
   visitor.option("stepsize", stepsize,
-                 "eta > 0; with armijo the first trial of the first step; constant: below 2 / "
-                 "sharpness");
+                 "eta; 0: 1; with armijo the first trial of the first step; constant: below 2 / "
+                 "sharpness; not for self-bounding");
   visitor.option(
       "decrease", decrease,
       "delta in (0, 1): the share of the predicted decrease that armijo demands (Nocedal "
@@ -30,23 +34,59 @@ void GradientDescent::Options::visit(OptionVisitor& visitor) {
 
 void GradientDescent::Options::validate() const {
   OptionChecker checker("gd");
-  checker.require(stepsize > 0 && std::isfinite(stepsize), "stepsize", "be above 0 and finite",
+  checker.require(stepsize >= 0 && std::isfinite(stepsize), "stepsize", "be at least 0 and finite",
                   stepsize);
   checker.require(decrease > 0 && decrease < 1, "decrease", "lie in (0, 1)", decrease);
   checker.throw_if_any();
 }
 
-GradientDescent::GradientDescent(Options options) : options_(options) { options_.validate(); }
+GradientDescent::GradientDescent(Options options) : options_(options) {
+  options_.validate();
+  if (options_.rule == Rule::automatic)
+    options_.rule = options_.stepsize > 0 ? Rule::constant : Rule::armijo;
+}
 
-void GradientDescent::start(const Objective& problem, GradientDescentState& state, Context&) const {
+void GradientDescent::start(const Objective& problem, GradientDescentState& state,
+                            Context& context) const {
   measure(problem, state);
-  state.stepsize = options_.stepsize;
+  state.stepsize = options_.stepsize > 0 ? options_.stepsize : 1;
+  if (!self_bounding()) return;
+  state.curvature.start(problem, {}, state.x, state.value, state.gradient, context.seed);
+  state.stepsize = 1 / state.curvature.bound().hessian_norm(state.value);
+}
+
+// A refuted bound is refitted and the step taken again, so that f falls; a bound that the problem
+// states is not refuted.
+StepRecord GradientDescent::step_by_bound(const Objective& problem, GradientDescentState& state,
+                                          const Context& context) const {
+  std::int64_t evaluations =
+      state.curvature.follow(problem, state.x, state.value, state.gradient, context.seed);
+  const double square = state.gradient.squaredNorm();
+  const auto bounded = [&] { return 1 / state.curvature.bound().hessian_norm(state.value); };
+  if (options_.rule == Rule::self_bounding) state.stepsize = bounded();
+  const auto trial_point = [&] {
+    ++evaluations;
+    return evaluate(problem, state.x - state.stepsize * state.gradient);
+  };
+  Evaluation trial = trial_point();
+  while (state.curvature.refuted_by(state.value, trial.value, state.stepsize, square)) {
+    state.stepsize = std::min(state.stepsize, bounded());
+    trial = trial_point();
+  }
+  if (!trial.finite()) return halted(state, non_finite_trial_reason(), evaluations);
+  const double distance = move_to(state, std::move(trial));
+  StepRecord record = record_of(state);
+  record.step_norm = distance;
+  record.stepsize = state.stepsize;
+  record.evaluations = evaluations;
+  return record;
 }
 
 StepRecord GradientDescent::advance(const Objective& problem, GradientDescentState& state,
-                                    Context&) const {
+                                    Context& context) const {
   const double square = state.gradient.squaredNorm();
   if (square == 0) return halted(state, zero_gradient_reason(), 0);
+  if (self_bounding()) return step_by_bound(problem, state, context);
 
   const bool armijo = options_.rule == Rule::armijo;
   double stepsize = state.stepsize;
@@ -77,8 +117,10 @@ StepRecord GradientDescent::describe(const Objective&, const GradientDescentStat
   return record_of(state);
 }
 
-void GradientDescent::rebuild(const Objective&, GradientDescentState& state, Context&) const {
+void GradientDescent::rebuild(const Objective& problem, GradientDescentState& state,
+                              Context&) const {
   require_whole(state.gradient.size() == state.x.size(), name());
+  if (self_bounding()) state.curvature.rebuild(problem, {});
 }
 
 }  // namespace thalweg

@@ -16,9 +16,10 @@ StopReason undecided_reason(const CurvatureAnswer& answer, double threshold) {
 }
 
 StopReason no_gain_reason(const CurvatureAnswer& answer) {
-  return {Outcome::stalled, "no-gain-along-curvature", answer.value, std::nullopt,
-          "no step along the direction of negative curvature lowers the value: rounding is reached, "
-          "or the gradient is wrong"};
+  return {
+      Outcome::stalled, "no-gain-along-curvature", answer.value, std::nullopt,
+      "no step along the direction of negative curvature lowers the value: rounding is reached, "
+      "or the gradient is wrong"};
 }
 
 }  // namespace
@@ -118,7 +119,7 @@ StepRecord NegativeCurvature::leave(const Objective& problem, NegativeCurvatureS
   std::int64_t evaluations = 0;
   Evaluation trial;
   const auto gains = [&] {
-    // Half of what the quadratic model promises; the cubic bound leaves a third at full length.
+    // Of what the quadratic model promises; the cubic bound leaves a third at full length.
     constexpr double share = 0.25;
     return trial.finite() && trial.value <= state.value - share * c * length * length / 2;
   };
@@ -146,9 +147,9 @@ StepRecord NegativeCurvature::describe(const Objective&,
 
 void NegativeCurvature::rebuild(const Objective& problem, NegativeCurvatureState& state,
                                 Context&) const {
-  require_whole(state.gradient.size() == state.x.size() && state.moves >= 0 &&
-                    state.check_position >= 0,
-                name());
+  require_whole(
+      state.gradient.size() == state.x.size() && state.moves >= 0 && state.check_position >= 0,
+      name());
   state.curvature.rebuild(problem, {options_.smoothness, options_.hessian_lipschitz});
 }
 

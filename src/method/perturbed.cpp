@@ -12,8 +12,8 @@ void Perturbed::Options::visit(OptionVisitor& visitor) {
 void Perturbed::Options::validate() const {
   OptionChecker checker("perturbed");
   check(checker);
-  checker.require(stepsize >= 0 && std::isfinite(stepsize), "stepsize",
-                  "be at least 0 and finite", stepsize);
+  checker.require(stepsize >= 0 && std::isfinite(stepsize), "stepsize", "be at least 0 and finite",
+                  stepsize);
   checker.throw_if_any();
 }
 

@@ -1,5 +1,6 @@
 #include "thalweg/method/perturbed_descent.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "first_order.hpp"
@@ -92,15 +93,24 @@ void PerturbedDescent::derive(const Objective& problem, PerturbedState& state) c
   state.decrease = given_or(perturbation_.decrease, rule.decrease);
 }
 
-void PerturbedDescent::start(const Objective& problem, PerturbedState& state, Context& context) const {
+// A refuted l was too small: shorter steps, and as much longer to wait.
+void PerturbedDescent::refit(PerturbedState& state) const {
+  const double l = state.curvature.bound().hessian_norm(state.value);
+  state.waiting = std::ceil(state.waiting * std::max(1.0, l / state.smoothness));
+  state.smoothness = std::max(state.smoothness, l);
+  state.stepsize = std::min(state.stepsize / 2, 1 / l);
+}
+
+void PerturbedDescent::start(const Objective& problem, PerturbedState& state,
+                             Context& context) const {
   measure(problem, state);
-  state.curvature.start(problem, {perturbation_.smoothness, perturbation_.hessian_lipschitz}, state.x,
-                        state.value, state.gradient, context.seed);
+  state.curvature.start(problem, {perturbation_.smoothness, perturbation_.hessian_lipschitz},
+                        state.x, state.value, state.gradient, context.seed);
   derive(problem, state);
 }
 
 StepRecord PerturbedDescent::advance(const Objective& problem, PerturbedState& state,
-                              Context& context) const {
+                                     Context& context) const {
   StepRecord made;
   made.evaluations = 0;
   if (!perturbs_) {
@@ -116,15 +126,15 @@ StepRecord PerturbedDescent::advance(const Objective& problem, PerturbedState& s
   } else {
     state.checks.reset();
   }
-  const bool judged = state.since >= 0 && !waits &&
-                      static_cast<double>(state.since) < state.waiting + 1;
+  const bool judged =
+      state.since >= 0 && !waits && static_cast<double>(state.since) < state.waiting + 1;
   if (judged && state.value > state.saved_value - state.decrease) return give_back(problem, state);
   return descend(problem, state, std::move(made));
 }
 
 // The record of a run that ends here, where the point is of second order.
 std::optional<StepRecord> PerturbedDescent::ask(const Objective& problem, PerturbedState& state,
-                                         const Context& context, StepRecord& made) const {
+                                                const Context& context, StepRecord& made) const {
   const CurvatureQuestion question{
       .threshold = curvature_tolerance(perturbation_.eps, state.hessian_lipschitz),
       .hessian_lipschitz = state.hessian_lipschitz,
@@ -143,7 +153,7 @@ std::optional<StepRecord> PerturbedDescent::ask(const Objective& problem, Pertur
 }
 
 StepRecord PerturbedDescent::perturb(const Objective& problem, PerturbedState& state,
-                              const Context& context, StepRecord made) const {
+                                     const Context& context, StepRecord made) const {
   RandomStream random(context.seed, "perturbation");
   random.seek(static_cast<std::uint64_t>(state.noise_position));
   const Vector noise = uniform_in_ball(state.x.size(), state.radius, random);
@@ -164,7 +174,7 @@ StepRecord PerturbedDescent::perturb(const Objective& problem, PerturbedState& s
 }
 
 StepRecord PerturbedDescent::descend(const Objective& problem, PerturbedState& state,
-                              StepRecord made) const {
+                                     StepRecord made) const {
   const double norm = state.gradient.stableNorm();
   Evaluation trial;
   double step = 0;
@@ -174,9 +184,8 @@ StepRecord PerturbedDescent::descend(const Objective& problem, PerturbedState& s
     trial = evaluate(problem, state.x - step * state.gradient);
     ++made.evaluations;
     refuted = state.curvature.refuted_by(state.value, trial.value, step, norm * norm);
-    // What was given as an option stays; what was derived follows from the refitted bound.
-    if (refuted) derive(problem, state);
-  } while (refuted && !step_is_given());
+    if (refuted) refit(state);
+  } while (refuted);
   if (!trial.finite()) return halted(state, non_finite_trial_reason(), made.evaluations);
   const double distance = move_to(state, std::move(trial));
   if (state.since >= 0) ++state.since;

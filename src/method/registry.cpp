@@ -16,11 +16,15 @@
 #include "thalweg/method/large_step_adaptive.hpp"
 #include "thalweg/method/lbfgs.hpp"
 #include "thalweg/method/levenberg_marquardt.hpp"
+#include "thalweg/method/negative_curvature.hpp"
 #include "thalweg/method/newton.hpp"
 #include "thalweg/method/normalized.hpp"
 #include "thalweg/method/nsgd_momentum.hpp"
+#include "thalweg/method/perturbed.hpp"
+#include "thalweg/method/restarted.hpp"
 #include "thalweg/method/sgd.hpp"
 #include "thalweg/method/spider.hpp"
+#include "thalweg/method/tamed.hpp"
 
 namespace thalweg {
 namespace {
@@ -116,10 +120,45 @@ std::vector<MethodInfo> describe_all() {
            "Zhang, Wu, Lin & Bartlett, Minimax optimal convergence of gradient descent in logistic "
            "regression via large and adaptive stepsizes, ICML 2025, arXiv:2504.04105"}),
       describe<GradientDescent>(
-          {"gradient descent with backtracking or a constant stepsize", "values and gradients",
-           "the value falls at every step (armijo); linear rate set by the conditioning where f is "
-           "strongly convex",
-           "Nocedal & Wright, Numerical Optimization, 2nd ed., algorithm 3.1"}),
+          {"gradient descent with backtracking, a constant stepsize, or one from a bound of the "
+           "curvature by the value",
+           "values and gradients",
+           "the value falls at every step (armijo, self-bounding); linear rate set by the "
+           "conditioning where f is strongly convex",
+           "Nocedal & Wright, Numerical Optimization, 2nd ed., algorithm 3.1; Cao, Chen, Sridharan "
+           "& Tang, arXiv:2503.04712"}),
+      describe<Perturbed>(
+          {"gradient descent that perturbs stationary points, with constants from the curvature "
+           "bound, and ends where the second-order certificate holds",
+           "values and gradients; Hessian products, or differences of gradients for them",
+           "a second-order stationary point in O~(l D / eps^2) steps with probability 1 - delta",
+           "Jin, Netrapalli, Ge, Kakade & Jordan, J. ACM 68 (2021); Cao, Chen, Sridharan & Tang, "
+           "arXiv:2503.04712"}),
+      describe<Restarted>(
+          {"stochastic gradient steps that restart where they leave a ball, and average where they "
+           "stay",
+           "the gradient of a mean over some of its samples; Hessian products, or differences of "
+           "gradients",
+           "a second-order stationary point after O~(eps^-3.5) samples, up to constants",
+           "Fang, Lin & Zhang, Sharp analysis for nonconvex SGD escaping from saddle points, COLT "
+           "2019, arXiv:1902.00247"}),
+      describe<Tamed>(
+          {"gradient descent with nonlinearly preconditioned steps, in a plain and a perturbed "
+           "form",
+           "values and gradients; perturbed: Hessian products, or differences of gradients",
+           "the value falls where |H| <= L0 + L1 |g|; strict saddles are avoided from almost every "
+           "start; perturbed: a second-order stationary point",
+           "Bodard & Patrinos, Escaping saddle points without Lipschitz smoothness, NeurIPS 2025, "
+           "arXiv:2509.15817"}),
+      describe<NegativeCurvature>(
+          {"gradient steps, and at stationary points steps along the most negative curvature",
+           "values and gradients; Hessian products, or differences of gradients for them",
+           "a second-order stationary point after a bounded number of steps that each gain a "
+           "bounded "
+           "decrease",
+           "Carmon, Duchi, Hinder & Sidford, SIAM J. Optim. 28 (2018); Cao, Chen, Sridharan & "
+           "Tang, "
+           "arXiv:2503.04712"}),
       describe<Sgd>(
           {"gradient steps on small random batches, with a constant stepsize",
            "the gradient of a mean over some of its samples",

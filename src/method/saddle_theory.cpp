@@ -15,8 +15,8 @@ SaddleConstants saddle_constants(const CurvatureBound& bound, double value, doub
   constants.smoothness = around.hessian_norm;
   const double least = least_share * constants.smoothness;
   constants.hessian_lipschitz = std::max(around.third_derivative, least * least / eps);
-  constants.gap = std::isfinite(lower_bound) ? std::max(0.0, value - lower_bound)
-                                             : 1 + std::abs(value);
+  constants.gap =
+      std::isfinite(lower_bound) ? std::max(0.0, value - lower_bound) : 1 + std::abs(value);
   constants.radius = around.radius;
   constants.proved = bound.proved();
   constants.source = bound.source();

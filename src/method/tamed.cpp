@@ -40,8 +40,8 @@ void Tamed::Options::visit(OptionVisitor& visitor) {
 void Tamed::Options::validate() const {
   OptionChecker checker("tamed");
   check(checker);
-  checker.require(stepsize >= 0 && std::isfinite(stepsize), "stepsize",
-                  "be at least 0 and finite", stepsize);
+  checker.require(stepsize >= 0 && std::isfinite(stepsize), "stepsize", "be at least 0 and finite",
+                  stepsize);
   checker.require(scale >= 0 && std::isfinite(scale), "scale", "be at least 0 and finite", scale);
   checker.throw_if_any();
 }
@@ -56,7 +56,6 @@ double Tamed::multiplier(const PerturbedState& state, double gradient_norm) cons
 
 void Tamed::choose_step(PerturbedState& state) const {
   state.stepsize = options_.stepsize > 0 ? options_.stepsize : 1 / state.smoothness;
-  if (state.scale > 0) return;  // that of the start stays
   const double norm = state.gradient.stableNorm();
   state.scale = options_.scale > 0 ? options_.scale : (norm > 0 ? 1 / norm : 1);
 }

@@ -88,21 +88,6 @@ CurvatureBound CurvatureBound::measured(const CurvatureEnvelope& envelope, doubl
   return bound;
 }
 
-CurvatureBound CurvatureBound::with_constants(double l, double rho) const {
-  if (l > 0 && rho > 0) return constant(l, rho, lower_bound_);
-  CurvatureBound bound = *this;
-  if (!(l > 0) && !(rho > 0)) return bound;
-  const CurvatureBound base = *this;
-  const double low = std::isfinite(lower_bound_) ? lower_bound_ : 0;
-  bound.rho_1_ = [base, l, low](double gap) { return l > 0 ? l : base.hessian_norm(low + gap); };
-  bound.rho_2_ = [base, rho, low](double gap) {
-    return rho > 0 ? rho : base.third_derivative(low + gap);
-  };
-  bound.rho_0_ = [rho_1 = bound.rho_1_](double gap) { return integrated(rho_1, gap); };
-  bound.envelope_.reset();
-  return bound;
-}
-
 double CurvatureBound::gap(double value) const {
   return std::isfinite(lower_bound_) ? std::max(0.0, value - lower_bound_) : 1 + std::abs(value);
 }
@@ -124,7 +109,8 @@ double CurvatureBound::gradient_norm(double value) const {
 
 CurvatureBound::Bound CurvatureBound::near(double value, double rise) const {
   if (source_ == Source::none) return {infinity, infinity, 0};
-  const double above = std::isfinite(lower_bound_) ? std::max(value, lower_bound_) + rise : value + rise;
+  const double above =
+      std::isfinite(lower_bound_) ? std::max(value, lower_bound_) + rise : value + rise;
   const double steepest = gradient_norm(above);
   return {hessian_norm(above), third_derivative(above), steepest > 0 ? rise / steepest : infinity};
 }

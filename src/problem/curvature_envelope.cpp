@@ -46,7 +46,7 @@ bool CurvatureEnvelope::add_secant(double value, double curvature) {
   if (!std::isfinite(value) || !std::isfinite(curvature) || empty()) return false;
   if (curvature <= hessian_norm(value)) return false;  // it tells nothing new
   ++refutations_;
-  insert(value, curvature, 0);
+  insert(value, usual_safety / safety_ * curvature, 0);
   return true;
 }
 

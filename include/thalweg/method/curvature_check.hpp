@@ -9,18 +9,18 @@ namespace thalweg {
 
 /// The question lambda_min(H(x)) >= -threshold, with the price that may be paid.
 struct CurvatureQuestion {
-  double threshold = 0;            ///< sqrt(rho eps) > 0
-  double hessian_lipschitz = 0;    ///< rho, for the error of difference products
-  double smoothness = 0;           ///< l, likewise
+  double threshold = 0;          ///< sqrt(rho eps) > 0
+  double hessian_lipschitz = 0;  ///< rho, for the error of difference products
+  double smoothness = 0;         ///< l, likewise
   double failure_probability = 1e-3;
-  std::int64_t max_products = 0;   ///< 0: what the worst spectrum within [-l, l] needs, at most 1000
+  std::int64_t max_products = 0;  ///< 0: what the worst spectrum within [-l, l] needs, at most 1000
 };
 
 struct CurvatureAnswer {
-  std::optional<bool> kept;  ///< absent: not decided
-  double value = 0;          ///< Ritz value
-  double lower = 0;          ///< lambda_min is at least that, with the probability
-  Vector direction;          ///< unit, downhill or level: <g, v> <= 0
+  std::optional<bool> kept;      ///< absent: not decided
+  double value = 0;              ///< Ritz value
+  double lower = 0;              ///< lambda_min is at least that, with the probability
+  Vector direction;              ///< unit, downhill or level: <g, v> <= 0
   std::int64_t evaluations = 0;  ///< a product counted as one
 };
 

@@ -1,5 +1,5 @@
 // What a method knows of the curvature on its way: the bound the problem states, constants given as
-// options, or an envelope that is measured, watched and refitted.
+// options, or an envelope that is measured. Given and measured ones are watched and refitted.
 #pragma once
 
 #include "thalweg/problem/curvature_bound.hpp"
@@ -11,27 +11,28 @@ namespace thalweg {
 /// which f falls less than it says, and is then refitted, so that steps verified by it descend.
 class CurvatureWatch {
  public:
-  /// Given constants, 0: none.
+  /// Constants given, both above 0; else the stated bound, or what is measured.
   struct Given {
     double smoothness = 0;         ///< l in the place of rho_1
     double hessian_lipschitz = 0;  ///< rho in the place of rho_2
+    bool all() const { return smoothness > 0 && hessian_lipschitz > 0; }
   };
 
-  /// Takes the stated bound or measures at x, where value and gradient are given. Returns the
-  /// evaluations.
+  /// Takes the constants given or the stated bound, or measures at x, where value and gradient are
+  /// given. Of one constant alone the other is measured. Returns the evaluations.
   std::int64_t start(const Objective& problem, const Given& given, const ConstVectorRef& x,
                      double value, const ConstVectorRef& gradient, std::uint64_t seed);
   /// Measured bounds are measured again where the gap has fallen to a tenth: curvature may be lower
   /// there. Returns the evaluations, mostly 0.
   std::int64_t follow(const Objective& problem, const ConstVectorRef& x, double value,
                       const ConstVectorRef& gradient, std::uint64_t seed);
-  /// Whether a step x - eta g from `value` to `trial` contradicts a measured bound, where |g|^2 is
-  /// `square`: f fell by less than eta |g|^2 - l eta^2 |g|^2 / 2, beyond rounding, or to a number
-  /// that is not finite. Then the bound is refitted.
+  /// Whether a step x - eta g from `value` to `trial` contradicts a bound not stated, where |g|^2
+  /// is `square`: f fell by less than eta |g|^2 - l eta^2 |g|^2 / 2, beyond rounding, or to a
+  /// number that is not finite. Then the bound is refitted.
   bool refuted_by(double value, double trial, double stepsize, double square);
 
   const CurvatureBound& bound() const { return bound_; }
-  bool measures() const { return measures_; }
+  bool stated() const { return !watches_; }  ///< by the problem: not to be refuted
   std::int64_t refutations() const { return envelope_.refutations(); }
 
   void visit(StateVisitor& visitor);
@@ -45,11 +46,11 @@ class CurvatureWatch {
 
   CurvatureEnvelope envelope_;
   CurvatureBound bound_;
-  Given given_;
   double lower_bound_ = 0;
   double measured_gap_ = 0;
   std::int64_t position_ = 0;  ///< of the random stream
-  bool measures_ = false;
+  bool watches_ = false;       ///< the bound may be refuted
+  bool measures_ = false;      ///< and measured again
 };
 
 }  // namespace thalweg

@@ -1,7 +1,7 @@
 // Descent along the gradient, and at stationary points along the direction of negative curvature.
 //
-//   Y. Carmon, J. Duchi, O. Hinder, A. Sidford: Accelerated methods for nonconvex optimization, SIAM
-//   J. Optim. 28 (2018), for the alternation; stepsizes from the curvature bound by the value
+//   Y. Carmon, J. Duchi, O. Hinder, A. Sidford: Accelerated methods for nonconvex optimization,
+//   SIAM J. Optim. 28 (2018), for the alternation; stepsizes from the curvature bound by the value
 //   (Y. Cao et al., arXiv:2503.04712) and the length along the curvature are derived here.
 //
 // Minimises f by

@@ -52,10 +52,8 @@ class PerturbedDescent : public MethodFor<Objective, PerturbedState> {
 
   /// a(x) > 0: the multiplier of the gradient, at most state.stepsize.
   virtual double multiplier(const PerturbedState& state, double gradient_norm) const = 0;
-  /// Sets stepsize (and scale) from smoothness: at the start, and where the bound was refitted.
+  /// Sets stepsize (and scale) from smoothness, at the start.
   virtual void choose_step(PerturbedState& state) const = 0;
-  /// Whether the stepsize was given, so that no refutation changes it.
-  virtual bool step_is_given() const = 0;
 
   void start(const Objective& problem, PerturbedState& state, Context& context) const final;
   StepRecord advance(const Objective& problem, PerturbedState& state, Context& context) const final;
@@ -64,6 +62,7 @@ class PerturbedDescent : public MethodFor<Objective, PerturbedState> {
 
  private:
   void derive(const Objective& problem, PerturbedState& state) const;
+  void refit(PerturbedState& state) const;
   std::optional<StepRecord> ask(const Objective& problem, PerturbedState& state,
                                 const Context& context, StepRecord& made) const;
   StepRecord perturb(const Objective& problem, PerturbedState& state, const Context& context,

@@ -16,11 +16,12 @@
 //
 // The absolute constant in chi that no source gives is taken as 1, so that the probability is that
 // of the theorem up to it. Every round of T steps that does not end the run gains F, and every step
-// with |g| > eps gains eta eps^2 / 2: at most 2 D / (eta eps^2) + T (D / F + 1) steps (derived here).
+// with |g| > eps gains eta eps^2 / 2: at most 2 D / (eta eps^2) + T (D / F + 1) steps (derived
+// here).
 //
 // practical: r = l sqrt(eps / rho) / 8 (a displacement of sqrt(eps / rho) / 8), the waiting time
-// with ln(16 sqrt(n) / delta) in the place of chi, F without chi. No theory stands behind these; the
-// second-order certificate says what was reached.
+// with ln(16 sqrt(n) / delta) in the place of chi, F without chi. No theory stands behind these;
+// the second-order certificate says what was reached.
 #pragma once
 
 #include <optional>

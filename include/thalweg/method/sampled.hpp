@@ -68,6 +68,7 @@ struct Update {
   std::int64_t drawn = 0;        ///< sample evaluations
   std::int64_t evaluations = 0;  ///< passes over all samples besides
   bool measured = false;         ///< value and gradient at the new x are in the state
+  bool due = false;              ///< value and gradient at the new x are wanted now
   std::optional<StopReason> halt = std::nullopt;  ///< x is as before: the run need not go on
 };
 
@@ -111,8 +112,12 @@ class SampledMethod : public MethodFor<Objective, StateType> {
                         const Context& context) const = 0;
   /// Fills what the derived state adds, at the start; value and gradient are measured.
   virtual void begin(const Objective& /*problem*/, StateType& /*state*/) const {}
+  /// After a restore: forms again what begin() forms and visit() leaves out.
+  virtual void restored(const Objective& /*problem*/, StateType& /*state*/) const {}
   /// After value and gradient were measured at state.x.
   virtual void measured(StateType& /*state*/) const {}
+  /// A gradient of zero ends no run: the method moves on from stationary points.
+  virtual bool leaves_stationary_points() const { return false; }
   /// Adds fields of the derived method to the record of a measured point.
   virtual void annotate(const StateType& /*state*/, StepRecord& /*record*/) const {}
   /// Whether the parts of a restored state fit each other.
@@ -182,7 +187,7 @@ void SampledMethod<StateType>::start(const Objective& problem, StateType& state,
 template <class StateType>
 StepRecord SampledMethod<StateType>::advance(const Objective& problem, StateType& state,
                                              Context& context) const {
-  if (state.since_measured == 0 && state.gradient.isZero(0))
+  if (!leaves_stationary_points() && state.since_measured == 0 && state.gradient.isZero(0))
     return resting(describe(problem, state));
   const Vector before = state.x;
   if (averages()) std::swap(state.x, state.iterate);
@@ -238,7 +243,7 @@ StepRecord SampledMethod<StateType>::stretch(const Objective& problem, StateType
       made.halt = std::move(update.halt);
       break;
     }
-    due = knows_gradient() || made.updates == context.steps_left ||
+    due = update.due || knows_gradient() || made.updates == context.steps_left ||
           detail::is_due(sampling_, state, problem.sample_count());
   } while (!due && drawn < most);
   // Numbers that are not finite end the run, so they are looked at in any case.
@@ -268,6 +273,7 @@ void SampledMethod<StateType>::rebuild(const Objective& problem, StateType& stat
       this->name());
   state.margins = MarginWatch(problem);
   state.groups = problem.parameter_groups();
+  restored(problem, state);
 }
 
 }  // namespace thalweg

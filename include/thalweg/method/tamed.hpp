@@ -57,7 +57,6 @@ class Tamed final : public PerturbedDescent {
  protected:
   double multiplier(const PerturbedState& state, double gradient_norm) const override;
   void choose_step(PerturbedState& state) const override;
-  bool step_is_given() const override { return options_.stepsize > 0; }
 
  private:
   Options options_;

@@ -59,8 +59,6 @@ class CurvatureBound {
   /// From what was measured on the way. A lower bound that is not finite is unknown: the gap is
   /// then taken as 1 + |f|.
   static CurvatureBound measured(const CurvatureEnvelope& envelope, double lower_bound = 0);
-  /// The same with l for rho_1, rho for rho_2, where above 0. Both: constant().
-  CurvatureBound with_constants(double l, double rho) const;
 
   Source source() const { return source_; }
   /// Proved for the whole sublevel set, not fitted to what was measured.

@@ -23,7 +23,8 @@ class CurvatureEnvelope {
   /// Adds a measurement and returns whether it refuted one of the envelopes. Numbers that are not
   /// finite are not kept. An empty envelope is not refuted.
   bool add(double value, double hessian_norm, double third_derivative);
-  /// The same where only the Hessian norm was seen: from |dg| / |dx| along a step.
+  /// The same where only a curvature along a step was seen, which refutes the envelope: refitted to
+  /// `usual_safety` times it.
   bool add_secant(double value, double curvature);
 
   bool empty() const { return points_.cols() == 0; }

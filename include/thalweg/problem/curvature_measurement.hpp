@@ -11,8 +11,8 @@ namespace thalweg {
 
 /// What was found at a point; lower estimates both. Absent numbers (nothing finite) are NaN.
 struct CurvatureMeasurement {
-  double hessian_norm = 0;      ///< largest |Ritz value| of a few Lanczos steps
-  double third_derivative = 0;  ///< largest |D^3 f [u, u, .]| met, u unit
+  double hessian_norm = 0;       ///< largest |Ritz value| of a few Lanczos steps
+  double third_derivative = 0;   ///< largest |D^3 f [u, u, .]| met, u unit
   std::int64_t evaluations = 0;  ///< gradients, a Hessian product counted as one
 };
 

@@ -1,0 +1,186 @@
+#include "thalweg/method/restarted.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "thalweg/method/perturbed_descent.hpp"
+#include "thalweg/problem/sampled_gradient.hpp"
+
+namespace thalweg {
+namespace {
+
+constexpr double published_factor = 512, practical_factor = 4;
+constexpr int noise_probes = 16;
+
+// Variance of the mean gradient of a batch at the start.
+double measure_noise(const Objective& problem, const ConstVectorRef& x, Index batch) {
+  SampledGradient gradient(problem, batch, 0, "restarted-noise");
+  VectorMean mean(x.size());
+  for (int k = 0; k < noise_probes; ++k) mean.add(gradient.draw(x));
+  return mean.variance();
+}
+
+}  // namespace
+
+void RestartedState::visit(StateVisitor& visitor) {
+  SampledState::visit(visitor);
+  curvature.visit(visitor);
+  visitor.field("smoothness", smoothness);
+  visitor.field("hessian_lipschitz", hessian_lipschitz);
+  visitor.field("stepsize", stepsize);
+  visitor.field("radius", radius);
+  visitor.field("waiting", waiting);
+  visitor.field("noise", noise);
+  visitor.field("anchor", anchor);
+  visitor.field("sum", sum);
+  visitor.field("inside", inside);
+  visitor.field("restarts", restarts);
+  visitor.field("noise_position", noise_position);
+  visitor.field("check_position", check_position);
+  visitor.field("candidate", candidate);
+  visitor.field("smallest_curvature", smallest_curvature);
+}
+
+void Restarted::Options::visit(OptionVisitor& visitor) {
+  visitor.option("eps", eps, "> 0: of the gradient norm and, by sqrt(rho eps), of the curvature");
+  visitor.option("failure-probability", failure_probability,
+                 "delta in (0, 1): enters the waiting time by its logarithm");
+  visitor.option("preset", preset, {"published", "practical"},
+                 "the factor in the stepsize: 512, or 4");
+  visitor.option("smoothness", smoothness,
+                 "l, of the Hessian norm; 0: from the curvature bound at f(x0) + 2");
+  visitor.option("hessian-lipschitz", hessian_lipschitz,
+                 "rho, of the third derivative; 0: from the curvature bound at f(x0) + 2");
+  visitor.option("stepsize", stepsize, "eta; 0: derived from eps and the noise");
+  visitor.option("radius", radius, "R of the ball; 0: sqrt(eps / rho)");
+  visitor.option("waiting", waiting,
+                 "K >= 1, updates within the ball that end a search; 0: derived");
+  visitor.option("noise", noise,
+                 "s >= 0, of the noise added to each gradient, for samples that agree at a saddle; "
+                 "-1: eps");
+  sampling.visit(visitor);
+}
+
+void Restarted::Options::validate() const {
+  OptionChecker checker("restarted");
+  checker.require(eps > 0 && std::isfinite(eps), "eps", "be above 0 and finite", eps);
+  checker.require(failure_probability > 0 && failure_probability < 1, "failure-probability",
+                  "lie in (0, 1)", failure_probability);
+  const auto not_negative = [&](double value, const char* key) {
+    checker.require(value >= 0 && std::isfinite(value), key, "be at least 0 and finite", value);
+  };
+  not_negative(smoothness, "smoothness");
+  not_negative(hessian_lipschitz, "hessian-lipschitz");
+  not_negative(stepsize, "stepsize");
+  not_negative(radius, "radius");
+  checker.require(waiting == 0 || (waiting >= 1 && std::isfinite(waiting)), "waiting",
+                  "be 0, or at least 1 and finite", waiting);
+  checker.require((noise >= 0 || noise == -1) && std::isfinite(noise), "noise",
+                  "be -1, or at least 0 and finite", noise);
+  checker.require(sampling.output == SamplingOptions::Output::iterate,
+                  "output must be iterate: the method averages by itself");
+  sampling.check(checker);
+  checker.throw_if_any();
+}
+
+Restarted::Restarted(Options options) : SampledMethod(options.sampling), options_(options) {
+  options_.validate();
+}
+
+void Restarted::derive(const Objective& problem, RestartedState& state) const {
+  const SaddleConstants constants =
+      saddle_constants(state.curvature.bound(), state.value, problem.lower_bound(), options_.eps);
+  const auto n = static_cast<double>(state.x.size());
+  const double rho = constants.hessian_lipschitz,
+               threshold = curvature_tolerance(options_.eps, rho);
+  const bool published = options_.preset == SaddlePreset::published;
+  const double factor = published ? published_factor : practical_factor;
+  const double log_term = std::log(16 * std::sqrt(n) / options_.failure_probability);
+  state.smoothness = constants.smoothness;
+  state.hessian_lipschitz = rho;
+  state.noise = options_.noise >= 0 ? options_.noise : options_.eps;
+  state.radius = options_.radius > 0 ? options_.radius : std::sqrt(options_.eps / rho);
+  double variance = state.noise * state.noise;
+  if (!full_batch()) variance += measure_noise(problem, state.x, options_.sampling.batch);
+  const double from_noise =
+      state.radius * state.radius * threshold / (factor * log_term * variance);
+  state.stepsize =
+      options_.stepsize > 0 ? options_.stepsize : std::min(1 / (2 * state.smoothness), from_noise);
+  state.waiting =
+      options_.waiting > 0 ? options_.waiting : std::ceil(log_term / (state.stepsize * threshold));
+}
+
+void Restarted::begin(const Objective& problem, RestartedState& state) const {
+  state.curvature.start(problem, {options_.smoothness, options_.hessian_lipschitz}, state.x,
+                        state.value, state.gradient, 0);
+  derive(problem, state);
+  state.anchor = state.x;
+  state.sum = Vector::Zero(state.x.size());
+}
+
+Update Restarted::update(const Objective& problem, RestartedState& state,
+                         const Context& context) const {
+  if (state.candidate) return judge(problem, state, context);
+  Vector& g = state.batch_gradient;
+  Update made{.stepsize = state.stepsize};
+  made.drawn = batch_gradient(problem, state, context, g);
+  if (state.noise > 0) {
+    RandomStream random(context.seed, "restarted-ball");
+    random.seek(static_cast<std::uint64_t>(state.noise_position));
+    g += uniform_in_ball(state.x.size(), state.noise, random);
+    state.noise_position = static_cast<std::int64_t>(random.position());
+  }
+  state.x -= state.stepsize * g;
+  state.sum += state.x;
+  ++state.inside;
+  if ((state.x - state.anchor).norm() > state.radius) {
+    state.anchor = state.x;
+    state.sum.setZero();
+    state.inside = 0;
+    ++state.restarts;
+  } else if (static_cast<double>(state.inside) >= state.waiting) {
+    state.x = state.sum / static_cast<double>(state.inside);
+    state.candidate = made.due = true;
+  }
+  return made;
+}
+
+// The candidate, where value and gradient were measured: the end, or another start.
+Update Restarted::judge(const Objective& problem, RestartedState& state,
+                        const Context& context) const {
+  state.candidate = false;
+  state.anchor = state.x;
+  state.sum.setZero();
+  state.inside = 0;
+  Update made{.stepsize = state.stepsize};
+  if (state.gradient.stableNorm() > options_.eps) return made;
+  const CurvatureQuestion question{
+      .threshold = curvature_tolerance(options_.eps, state.hessian_lipschitz),
+      .hessian_lipschitz = state.hessian_lipschitz,
+      .smoothness = state.smoothness};
+  const CurvatureAnswer answer = check_curvature(problem, state.x, state.gradient, question,
+                                                 context.seed, state.check_position);
+  made.evaluations = answer.evaluations;
+  state.smallest_curvature = answer.value;
+  if (answer.kept.value_or(false))
+    made.halt =
+        StopReason{Outcome::converged, "second-order", answer.value, -question.threshold, ""};
+  return made;
+}
+
+void Restarted::annotate(const RestartedState& state, StepRecord& record) const {
+  record.escapes = static_cast<double>(state.restarts);
+  if (state.smallest_curvature != 0) record.smallest_curvature = state.smallest_curvature;
+}
+
+bool Restarted::is_whole(const RestartedState& state) const {
+  return state.anchor.size() == state.x.size() && state.sum.size() == state.x.size() &&
+         state.inside >= 0 && state.restarts >= 0 && state.noise_position >= 0 &&
+         state.check_position >= 0;
+}
+
+void Restarted::restored(const Objective& problem, RestartedState& state) const {
+  state.curvature.rebuild(problem, {options_.smoothness, options_.hessian_lipschitz});
+}
+
+}  // namespace thalweg

@@ -9,6 +9,7 @@
 #include "thalweg/method/adam.hpp"
 #include "thalweg/method/adapted_flow.hpp"
 #include "thalweg/method/clipped_sgd.hpp"
+#include "thalweg/method/escape.hpp"
 #include "thalweg/method/gauss_newton.hpp"
 #include "thalweg/method/gradient_descent.hpp"
 #include "thalweg/method/ian_sgd.hpp"
@@ -55,6 +56,30 @@ std::string default_of(const MethodInfo& info, std::string_view key) {
   return found == info.options.end() ? std::string() : found->default_value;
 }
 
+// The options of escape apart from the method's own.
+struct Split {
+  Texts own, escape;
+  bool escapes() const { return thalweg::escapes(escape); }
+};
+
+Split split_escape(const Texts& texts) {
+  Split split;
+  for (const auto& [key, text] : texts)
+    (key.starts_with("escape") ? split.escape : split.own).emplace(key, text);
+  return split;
+}
+
+Escaping::Options escape_options(const Texts& texts) {
+  return with_options<Escaping::Options>("escape", texts);
+}
+
+template <class Options>
+Texts used_texts(const Options& options) {
+  Texts used;
+  for (const OptionInfo& option : option_infos(options)) used[option.key] = option.default_value;
+  return used;
+}
+
 // Everything but the words follows from the type and its options.
 template <class MethodType>
 MethodInfo describe(const Words& words) {
@@ -70,13 +95,17 @@ MethodInfo describe(const Words& words) {
   info.options = option_infos(Options{});
   info.sampled = is_sampled(static_cast<const MethodType*>(nullptr));
   info.needs_samples = info.sampled && default_of(info, "batch") != "0";
-  info.make = [name = info.name](const Texts& texts) {
-    return std::make_unique<MethodType>(with_options<Options>(name, texts));
+  info.make = [name = info.name](const Texts& texts) -> std::unique_ptr<Method> {
+    const Split split = split_escape(texts);
+    auto method = std::make_unique<MethodType>(with_options<Options>(name, split.own));
+    const Escaping::Options escape = escape_options(split.escape);
+    if (!split.escapes()) return method;
+    return std::make_unique<Escaping>(std::move(method), escape);
   };
   info.used_options = [name = info.name](const Texts& texts) {
-    Texts used;
-    for (const OptionInfo& option : option_infos(with_options<Options>(name, texts)))
-      used[option.key] = option.default_value;
+    const Split split = split_escape(texts);
+    Texts used = used_texts(with_options<Options>(name, split.own));
+    if (split.escapes()) used.merge(used_texts(escape_options(split.escape)));
     return used;
   };
   return info;
@@ -225,7 +254,19 @@ const std::vector<MethodInfo>& methods() {
   return all;
 }
 
+const std::vector<OptionInfo>& escape_option_infos() {
+  static const std::vector<OptionInfo> infos = option_infos(Escaping::Options{});
+  return infos;
+}
+
+bool escapes(const std::map<std::string, std::string>& options) {
+  const auto found = options.find("escape");
+  return found != options.end() && found->second == "on";
+}
+
 bool has_option(const MethodInfo& method, const std::string& key) {
+  const auto& common = escape_option_infos();
+  if (std::ranges::find(common, key, &OptionInfo::key) != common.end()) return true;
   const auto names = [&](const std::string& name) {
     return std::ranges::find(method.options, name, &OptionInfo::key) != method.options.end();
   };

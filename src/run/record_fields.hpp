@@ -17,7 +17,7 @@ struct RecordField {
       member;
 };
 
-inline constexpr std::array<RecordField, 26> record_fields = {{
+inline constexpr std::array<RecordField, 27> record_fields = {{
     {"iteration", &StepRecord::iteration},
     {"accepted", &StepRecord::accepted},
     {"value", &StepRecord::value},
@@ -40,6 +40,7 @@ inline constexpr std::array<RecordField, 26> record_fields = {{
     {"last_increase_step", &StepRecord::last_increase_step},
     {"escapes", &StepRecord::escapes},
     {"smallest_curvature", &StepRecord::smallest_curvature},
+    {"heuristic_radius", &StepRecord::heuristic_radius},
     {"validation", &StepRecord::validation},
     {"evaluations", &StepRecord::evaluations},
     {"samples", &StepRecord::samples},

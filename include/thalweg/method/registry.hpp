@@ -33,6 +33,11 @@ struct MethodInfo {
       used_options;
 };
 
+/// The options that every method has besides its own: those of method/escape.hpp.
+const std::vector<OptionInfo>& escape_option_infos();
+/// Whether these options wrap a method into Escaping.
+bool escapes(const std::map<std::string, std::string>& options);
+
 /// Whether an option of the method has this name; `eta` and `stepsize` are two names of one.
 bool has_option(const MethodInfo& method, const std::string& key);
 

@@ -24,6 +24,7 @@ class CompositeObjective : public Objective, public FiniteSum {
   double log_value(const ConstVectorRef& x) const override;
   Index sample_count() const override { return loss_->sample_count(); }
   std::vector<Index> parameter_groups() const override { return model_->parameter_groups(); }
+  double start_norm() const override { return model_->start_norm(); }
   double lower_bound() const override { return loss_->lower_bound(); }
   bool attains_infimum() const override { return ridge() > 0 || loss_->attains_infimum(); }
   std::string description() const override;

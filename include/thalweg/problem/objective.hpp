@@ -41,6 +41,8 @@ class Objective {
   virtual std::vector<Index> parameter_groups() const { return {0}; }
   /// Relative error of a gradient by rounding, in the order of magnitude: that of its arithmetic.
   virtual double rounding() const { return std::numeric_limits<double>::epsilon(); }
+  /// Norm that parameters have which are drawn as a start; 0: not known.
+  virtual double start_norm() const { return 0; }
   virtual double lower_bound() const;  ///< a proved lower bound of f; -infinity if none is known
   virtual std::string description() const { return "objective"; }
 };

@@ -123,6 +123,8 @@ class OutputModel {
   /// As Objective::parameter_groups: the layers of a network.
   virtual std::vector<Index> parameter_groups() const { return {0}; }
 
+  virtual double start_norm() const { return 0; }  ///< as Objective::start_norm
+
   virtual std::string description() const { return "model"; }
   virtual double forward_flops() const;  ///< work of outputs(); default 2 m n
 };

@@ -46,6 +46,8 @@ struct StepRecord {
   // Of methods that leave saddles.
   std::optional<double> escapes;             ///< moves made so far to leave a stationary point
   std::optional<double> smallest_curvature;  ///< Ritz value of the Hessian, measured in this step
+  /// Of a perturbation made in this step at a degenerate point, where no theory sets it.
+  std::optional<double> heuristic_radius;
   std::optional<double> validation;          ///< set by the loop where it was evaluated
   std::int64_t evaluations =
       0;  ///< passes over the data in this step (values, gradients, linearizations)

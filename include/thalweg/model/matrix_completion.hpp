@@ -69,7 +69,7 @@ class MatrixCompletionObjective final : public Objective,
 struct MatrixCompletionOptions {
   Index size = 30;               ///< d >= 1
   Index rank = 2;                ///< r in 1 .. d
-  std::optional<Index> samples;  ///< pairs i < j observed, 0 .. d (d - 1) / 2; absent: half
+  std::optional<Index> samples{};  ///< pairs i < j observed, 0 .. d (d - 1) / 2; absent: half
   std::uint64_t seed = 0;
   void validate() const;  ///< throws UsageError naming every violated range
 };

@@ -5,6 +5,7 @@
 
 #include "thalweg/core/error.hpp"
 #include "thalweg/model/linear_model.hpp"
+#include "thalweg/problem/margin_loss.hpp"
 
 namespace thalweg {
 namespace {
@@ -103,6 +104,19 @@ double LinearObjective::log_value(const ConstVectorRef& x) const {
 
 std::unique_ptr<Hessian> LinearObjective::hessian(const ConstVectorRef& x) const {
   return std::make_unique<LinearHessian>(linear_, loss(), ridge_, x);
+}
+
+CurvatureBound LinearObjective::curvature_bound() const {
+  const auto* margins = dynamic_cast<const MarginLoss*>(&loss());
+  const auto growth = margins ? margins->growth() : std::nullopt;
+  if (!growth) return {};
+  const double r = linear_->largest_row_norm(), ridge = ridge_;
+  CurvatureBound::Growth rho_0;
+  if (ridge == 0) rho_0 = [=, first = growth->first](double gap) { return r * first(gap); };
+  return CurvatureBound::self_bounding(
+      [=, second = growth->second](double gap) { return r * r * second(gap) + ridge; },
+      [=, third = growth->third](double gap) { return r * r * r * third(gap); }, 0,
+      std::move(rho_0));
 }
 
 std::string LinearObjective::description() const {

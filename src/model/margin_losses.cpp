@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "margin_kernels.hpp"
 #include "thalweg/core/error.hpp"
@@ -187,6 +188,23 @@ void CrossEntropyLoss::batch_losses(Batch batch, const ConstVectorRef& y, Vector
 
 double CrossEntropyLoss::curvature_bound() const { return classes() == 2 ? 0.25 : 0.5; }
 
+// Derived here, with q = 1 - e^-l the probability of all wrong classes. Two classes: the
+// derivatives are q, q (1 - q) <= q <= l, and q (1 - q) |1 - 2 q| <= 1/(6 sqrt 3). More: the square
+// of the first is q^2 plus those of the wrong probabilities, at most 2 q^2. A row of the second,
+// diag(p) - p p', sums to at most 2 p_k (1 - p_k) in absolute values, and p_k (1 - p_k) <= q for
+// every k. The third along v is the third central moment of v under p, at most the largest
+// difference of two entries of v, sqrt 2 |v|, times their variance.
+std::optional<MarginLoss::Growth> CrossEntropyLoss::growth() const {
+  using std::numbers::sqrt2, std::numbers::sqrt3;
+  const auto capped = [](double factor, double slope, double cap) {
+    return [=](double l) { return factor * std::min(slope * l, cap); };
+  };
+  const double length = classes() == 2 ? 1 : sqrt2;
+  const auto first = [length](double l) { return -length * std::expm1(-l); };
+  if (classes() == 2) return Growth{first, capped(1, 1, 0.25), capped(1, 1, 1 / (6 * sqrt3))};
+  return Growth{first, capped(1, 2, 0.5), capped(sqrt2, 2, 0.5)};
+}
+
 void CrossEntropyLoss::hessian_product(const ConstVectorRef& y, const ConstVectorRef& v,
                                        VectorRef hv) const {
   const Index n = sample_count();
@@ -287,6 +305,11 @@ TwoClassLoss::Derivatives ExponentialLoss::at(double margin) const {
 }
 
 double ExponentialLoss::log_at(double margin) const { return -margin; }
+
+std::optional<MarginLoss::Growth> ExponentialLoss::growth() const {
+  const auto itself = [](double l) { return l; };
+  return Growth{itself, itself, itself};
+}
 
 double ExponentialLoss::curvature_bound() const { return std::numeric_limits<double>::infinity(); }
 

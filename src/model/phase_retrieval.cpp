@@ -2,9 +2,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
+#include "spectral_norm_bound.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/core/random.hpp"
 #include "thalweg/model/output_losses.hpp"
@@ -13,7 +15,8 @@ namespace thalweg {
 
 // The real forms r of every row: parts[k].col(i) is the k-th of row i.
 struct IntensityModel::Forms {
-  std::vector<Matrix> parts;  // one or two, (n, m)
+  std::vector<Matrix> parts;                   // one or two, (n, m)
+  mutable std::optional<double> squared_norm;  // bound of |A|^2, once asked for
 
   Index parameters() const { return parts.front().rows(); }
   Index samples() const { return parts.front().cols(); }
@@ -167,6 +170,16 @@ double IntensityModel::forward_flops() const {
          static_cast<double>(parameter_count());
 }
 
+double IntensityModel::squared_norm_bound() const {
+  if (!forms_->squared_norm) forms_->squared_norm = thalweg::squared_norm_bound(forms_->parts);
+  return *forms_->squared_norm;
+}
+
+// The real forms of a complex row have the norm of the row, each.
+double IntensityModel::largest_amplitude_norm() const {
+  return std::sqrt(forms_->parts.front().colwise().squaredNorm().maxCoeff());
+}
+
 void IntensityModel::weighted_second_derivative(const ConstVectorRef& u, const ConstVectorRef& v,
                                                 VectorRef product) const {
   forms_->combine(2 * (u.asDiagonal() * forms_->along(v)), product);
@@ -177,10 +190,24 @@ void IntensityModel::weighted_second_derivative(const ConstVectorRef& u, const C
 PhaseRetrievalObjective::PhaseRetrievalObjective(std::shared_ptr<const IntensityModel> model,
                                                  const Vector& intensities)
     : CompositeObjective(model, std::make_shared<SquaredLoss>(Matrix(intensities))),
-      intensity_(std::move(model)) {}
+      intensity_(std::move(model)),
+      largest_intensity_(std::max(0.0, intensities.maxCoeff())) {}
 
 std::unique_ptr<Hessian> PhaseRetrievalObjective::hessian(const ConstVectorRef& z) const {
   return std::make_unique<IntensityHessian>(intensity_, loss(), z);
+}
+
+// With t = a'z and b = a'v, |3 t^2 - y| <= 2 y+ + 3 |e|, since t^2 = y + e; sum |e| b^2 <= |e|
+// (sum b^4)^(1/2), and the third derivative along v is (12/m) sum t b^3. Complex rows have |b|^2
+// for b^2, and Re(conj(t) b) |b|^2 <= |t| |b|^3.
+CurvatureBound PhaseRetrievalObjective::curvature_bound() const {
+  const auto m = static_cast<double>(sample_count());
+  const double square = intensity_->squared_norm_bound(), norm = std::sqrt(square),
+               row = intensity_->largest_amplitude_norm(), y = largest_intensity_;
+  const auto residual = [m](double gap) { return std::sqrt(2 * m * gap); };
+  return CurvatureBound::self_bounding(
+      [=](double gap) { return 2 / m * (2 * y * square + 3 * residual(gap) * row * norm); },
+      [=](double gap) { return 12 / m * square * row * std::sqrt(y + residual(gap)); });
 }
 
 void PhaseRetrievalOptions::validate() const {

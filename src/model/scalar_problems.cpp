@@ -46,6 +46,17 @@ std::unique_ptr<Hessian> PowerObjective::hessian(const ConstVectorRef& x) const 
                                             std::pow(std::abs(x[0]), exponent_ - 2));
 }
 
+CurvatureBound PowerObjective::curvature_bound() const {
+  const double p = exponent_;
+  if (p == 2) return CurvatureBound::constant(2, 0);
+  if (p < 3) return {};
+  const auto power = [p](double factor, double order) {
+    return [=](double gap) { return factor * std::pow(gap, (p - order) / p); };
+  };
+  return CurvatureBound::self_bounding(power(p * (p - 1), 2), power(p * (p - 1) * (p - 2), 3), 0,
+                                       power(p, 1));
+}
+
 std::string PowerObjective::description() const { return fmt::format("|x|^{:g}", exponent_); }
 
 double CoshObjective::value(const ConstVectorRef& x) const {
@@ -66,6 +77,12 @@ double CoshObjective::log_value(const ConstVectorRef& x) const {
 
 std::unique_ptr<Hessian> CoshObjective::hessian(const ConstVectorRef& x) const {
   return std::make_unique<SecondDerivative>(2 * std::cosh(x[0]));
+}
+
+// 4 sinh^2 x = (F + 2)^2 - 4.
+CurvatureBound CoshObjective::curvature_bound() const {
+  const auto slope = [](double gap) { return std::sqrt(gap) * std::sqrt(gap + 4); };
+  return CurvatureBound::self_bounding([](double gap) { return gap + 2; }, slope, 0, slope);
 }
 
 std::string CoshObjective::description() const { return "2 cosh x - 2"; }

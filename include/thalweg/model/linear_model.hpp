@@ -5,6 +5,7 @@
 
 #include "thalweg/core/sparse.hpp"
 #include "thalweg/problem/composite_objective.hpp"
+#include "thalweg/problem/curvature_bound.hpp"
 
 namespace thalweg {
 
@@ -66,7 +67,9 @@ class LinearModel final : public OutputModel {
 
 /// f(x) = L(y(x)) + lambda/2 |x|^2 with a linear model: value and gradient in one pass over the
 /// table, exact Hessian products. The penalty counts every parameter, intercepts included.
-class LinearObjective final : public CompositeObjective, public TwiceDifferentiable {
+class LinearObjective final : public CompositeObjective,
+                              public TwiceDifferentiable,
+                              public SelfBounding {
  public:
   /// Throws UsageError when model and loss disagree, or for a negative or non-finite lambda.
   LinearObjective(std::shared_ptr<const LinearModel> model, std::shared_ptr<const OutputLoss> loss,
@@ -77,6 +80,10 @@ class LinearObjective final : public CompositeObjective, public TwiceDifferentia
   double value_and_gradient(const ConstVectorRef& x, Batch batch, VectorRef g) const override;
   double log_value(const ConstVectorRef& x) const override;
   std::unique_ptr<Hessian> hessian(const ConstVectorRef& x) const override;
+  /// For losses of classes with MarginLoss::growth(), else Source::none. With R the largest row
+  /// norm and F = f, which is at least the mean loss (derived here): |H| <= R^2 second(F) + lambda,
+  /// |D^3 f| <= R^3 third(F), and without a penalty |g| <= R first(F). Costs a pass over the table.
+  CurvatureBound curvature_bound() const override;
   double ridge() const override { return ridge_; }
   std::string description() const override;
 

@@ -22,6 +22,9 @@ class CrossEntropyLoss final : public MarginLoss {
   Matrix hessian_root(const ConstVectorRef& y) const override;
   bool attains_infimum() const override { return false; }
   double curvature_bound() const override;  ///< 1/4 for two classes, 1/2 for more
+  /// Two classes: 1 - e^-l, min(l, 1/4), min(l, 1/(6 sqrt 3)). More: sqrt 2 (1 - e^-l),
+  /// min(2 l, 1/2), sqrt 2 min(2 l, 1/2). Derived in margin_losses.cpp.
+  std::optional<Growth> growth() const override;
   bool below_exponential() const override { return true; }
   std::string description() const override;
 };
@@ -51,7 +54,8 @@ class ExponentialLoss final : public TwoClassLoss {
  public:
   using TwoClassLoss::TwoClassLoss;
   bool attains_infimum() const override { return false; }
-  double curvature_bound() const override;  ///< infinite
+  double curvature_bound() const override;        ///< infinite
+  std::optional<Growth> growth() const override;  ///< l, l, l
   bool below_exponential() const override { return true; }
   std::string description() const override;
 

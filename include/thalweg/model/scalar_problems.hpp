@@ -9,16 +9,25 @@
 // t^(-rho/(2-beta-rho)) for beta < 2 - rho, linearly at beta = 2 - rho, and faster, but only down
 // to a floor, beyond. The curvature of cosh is at most 2 + |f'|.
 //
+// In terms of the value F = f (derived here; each holds with equality):
+//
+//   name    |f'|                 f''                        |f'''|
+//   power   p F^((p-1)/p)        p (p-1) F^((p-2)/p)        p (p-1) (p-2) F^((p-3)/p)
+//   cosh    sqrt(F^2 + 4 F)      F + 2                      sqrt(F^2 + 4 F)
+//
+// For 2 < p < 3 the third derivative of |x|^p has no bound at 0, and no closed form is stated.
+//
 // Values, derivatives and ln f have all their digits for every x at which they are in the range of
 // a double.
 #pragma once
 
+#include "thalweg/problem/curvature_bound.hpp"
 #include "thalweg/problem/objective.hpp"
 
 namespace thalweg {
 
 /// |x|^p, n = 1; minimum 0 at 0.
-class PowerObjective final : public Objective, public TwiceDifferentiable {
+class PowerObjective final : public Objective, public TwiceDifferentiable, public SelfBounding {
  public:
   /// Throws UsageError unless p is finite and at least 2.
   explicit PowerObjective(double exponent = 4);
@@ -28,6 +37,7 @@ class PowerObjective final : public Objective, public TwiceDifferentiable {
   double value_and_gradient(const ConstVectorRef& x, VectorRef g) const override;
   double log_value(const ConstVectorRef& x) const override;  ///< p ln|x|
   std::unique_ptr<Hessian> hessian(const ConstVectorRef& x) const override;
+  CurvatureBound curvature_bound() const override;  ///< Source::none for 2 < p < 3
   double lower_bound() const override { return 0; }
   std::string description() const override;
 
@@ -39,13 +49,14 @@ class PowerObjective final : public Objective, public TwiceDifferentiable {
 };
 
 /// 2 cosh x - 2, n = 1, computed as 4 sinh^2(x/2); minimum 0 at 0.
-class CoshObjective final : public Objective, public TwiceDifferentiable {
+class CoshObjective final : public Objective, public TwiceDifferentiable, public SelfBounding {
  public:
   Index dimension() const override { return 1; }
   double value(const ConstVectorRef& x) const override;
   double value_and_gradient(const ConstVectorRef& x, VectorRef g) const override;
   double log_value(const ConstVectorRef& x) const override;  ///< finite also where f overflows
   std::unique_ptr<Hessian> hessian(const ConstVectorRef& x) const override;
+  CurvatureBound curvature_bound() const override;
   double lower_bound() const override { return 0; }
   std::string description() const override;
 

@@ -89,6 +89,8 @@ const char* to_string(CurvatureBound::Source source);
 class SelfBounding {
  public:
   virtual ~SelfBounding() = default;
+  /// Source::none where nothing is proved, as for a linear model with a loss that has no bound:
+  /// what a class can state may depend on its parts.
   virtual CurvatureBound curvature_bound() const = 0;
 };
 

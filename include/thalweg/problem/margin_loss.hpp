@@ -1,6 +1,8 @@
 // Losses of classification margins.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "thalweg/problem/output_loss.hpp"
@@ -33,6 +35,13 @@ class MarginLoss : public OutputLoss {
   /// A bound on the Hessian norm of one sample's loss in its outputs, anywhere; infinite where
   /// there is none. N times the Hessian of L is at most this times the identity.
   virtual double curvature_bound() const = 0;
+  /// How the value l of one sample's loss bounds its first three derivatives in the outputs, in
+  /// spectral norms: each nondecreasing and concave in l on [0, inf), so that the mean loss bounds
+  /// the mean of the derivatives. Absent where nothing is proved.
+  struct Growth {
+    std::function<double(double)> first, second, third;
+  };
+  virtual std::optional<Growth> growth() const { return std::nullopt; }
   /// The loss of a sample is at most the sum of e^-m over its margins: what log_exponential bounds.
   virtual bool below_exponential() const { return false; }
 

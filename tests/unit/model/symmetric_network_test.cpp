@@ -1,0 +1,59 @@
+#include "thalweg/model/symmetric_network.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "thalweg/core/error.hpp"
+#include "thalweg/core/random.hpp"
+
+namespace thalweg {
+namespace {
+
+// Largest difference between two hidden units.
+double spread(const Vector& x, Index inputs, Index hidden) {
+  double largest = 0;
+  for (Index k = 1; k < hidden; ++k) {
+    for (Index j = 0; j < inputs; ++j)
+      largest = std::max(largest, std::abs(x[k * inputs + j] - x[j]));
+    for (const Index block : {hidden * inputs, hidden * inputs + hidden})
+      largest = std::max(largest, std::abs(x[block + k] - x[block]));
+  }
+  return largest;
+}
+
+TEST(SymmetricNetwork, HoldsGradientDescentInItsSymmetry) {
+  const SymmetricNetwork made = symmetric_network({.samples = 100, .seed = 1});
+  Vector x = made.start, g(x.size());
+  EXPECT_EQ(spread(x, 2, 4), 0);
+  EXPECT_GT(spread(made.truth, 2, 4), 0.1);
+  EXPECT_LT(made.objective->value(made.truth), 1e-30);
+  const double before = made.objective->value(x);
+  for (int step = 0; step < 500; ++step) {
+    made.objective->value_and_gradient(x, g);
+    x -= 0.1 * g;
+  }
+  EXPECT_LT(made.objective->value(x), before);
+  EXPECT_LT(spread(x, 2, 4), 1e-10);
+}
+
+TEST(SymmetricNetwork, IsTheNetworkOfOneUnit) {
+  const SymmetricNetwork made = symmetric_network({.samples = 50, .inputs = 3, .hidden = 5});
+  RandomStream random(1, "rows");
+  const Matrix rows = random.normal_vector(30).reshaped(10, 3);
+  const Matrix y = made.network.predict(made.start, rows);
+  const double c = 5 * made.start[20], b = made.start[15];
+  for (Index i = 0; i < 10; ++i)
+    EXPECT_NEAR(y(i, 0), c * std::tanh(rows.row(i).dot(made.start.head(3)) + b), 1e-14);
+  EXPECT_NE(symmetric_network({.seed = 1}).start, symmetric_network({.seed = 2}).start);
+}
+
+TEST(SymmetricNetwork, RefusesImpossibleSizes) {
+  EXPECT_THROW(symmetric_network({.samples = 0}), UsageError);
+  EXPECT_THROW(symmetric_network({.inputs = 0}), UsageError);
+  EXPECT_THROW(symmetric_network({.hidden = 0}), UsageError);
+}
+
+}  // namespace
+}  // namespace thalweg

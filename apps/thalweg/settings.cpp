@@ -229,6 +229,12 @@ std::vector<std::string> given_of_problem(const WordReader& words) {
   return given;
 }
 
+bool has_own_preset(WordReader& words) {
+  const auto found =
+      std::ranges::find(methods(), words.text("method"), &MethodInfo::name);
+  return found != methods().end() && has_own_option(*found, "preset");
+}
+
 BuiltInSettings read_built_in(WordReader& words, const std::string& problem,
                               std::map<std::string, std::string>& options) {
   BuiltInSettings built_in;
@@ -241,7 +247,8 @@ BuiltInSettings read_built_in(WordReader& words, const std::string& problem,
   if (problem == "phase-retrieval")
     built_in.start_scale = take_number(words, options, "start-scale", 1, 0, false);
   if (problem == "dro") take_robust(words, options, built_in);
-  if (!options.contains("preset")) return built_in;
+  // Methods that leave saddles have a preset of their own.
+  if (!options.contains("preset") || has_own_preset(words)) return built_in;
   const std::string preset = take(options, "preset");
   if (preset != "published" || problem.empty())
     words.complain(problem.empty()
@@ -255,7 +262,8 @@ BuiltInSettings read_built_in(WordReader& words, const std::string& problem,
 void check_method_options(const Goal& goal) {
   if (!goal.method) return;  // the planner's choice is checked when it is made
   std::map<std::string, std::string> options = goal.method_options;
-  options.erase("eps");
+  // A tolerance is an option of the methods that end by it.
+  if (!has_own_option(find_method(*goal.method), "eps")) options.erase("eps");
   if (*goal.method == "large-step" || *goal.method == "sgd") options.erase("budget-rule");
   find_method(*goal.method).make(options);
 }

@@ -264,6 +264,16 @@ bool escapes(const std::map<std::string, std::string>& options) {
   return found != options.end() && found->second == "on";
 }
 
+bool leaves_saddles(const std::string& method, const std::map<std::string, std::string>& options) {
+  if (method == "perturbed" || method == "restarted" || method == "negative-curvature") return true;
+  const auto found = options.find("perturbed");
+  return method == "tamed" && found != options.end() && found->second == "true";
+}
+
+bool has_own_option(const MethodInfo& method, const std::string& key) {
+  return std::ranges::find(method.options, key, &OptionInfo::key) != method.options.end();
+}
+
 bool has_option(const MethodInfo& method, const std::string& key) {
   const auto& common = escape_option_infos();
   if (std::ranges::find(common, key, &OptionInfo::key) != common.end()) return true;

@@ -82,6 +82,8 @@ class NetworkModel final : public OutputModel {
                     VectorRef g) const override;
   double batch_rounding() const override;
   std::vector<Index> parameter_groups() const override;
+  /// That of the parameters drawn from the seed 0.
+  double start_norm() const override { return network_.initial_parameters(0).norm(); }
   std::string description() const override { return network_.description(); }
   double forward_flops() const override;
 

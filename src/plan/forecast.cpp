@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "large_steps.hpp"
+#include "saddle_steps.hpp"
 #include "sampled_steps.hpp"
 #include "thalweg/method/adapted_flow.hpp"
 #include "work.hpp"
@@ -165,6 +166,7 @@ Forecast make_forecast(const ProblemSize& size, const Preflight& preflight, cons
   add_floor_assumption(forecast);
   plan::forecast_large_steps(size, preflight, plan, forecast);
   plan::forecast_sampled(size, preflight, plan, forecast);
+  plan::forecast_saddles(size, preflight, plan, forecast);
 
   const StepCost cost = step_cost(plan.method, plan.options, size);
   forecast.bytes = cost.bytes;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "large_steps.hpp"
+#include "saddle_steps.hpp"
 #include "sampled_steps.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/method/adapted_flow.hpp"
@@ -324,6 +325,10 @@ Plan make_plan(const ProblemSize& size, const Preflight& preflight, const Goal& 
   choose_flow_time(size, preflight, goal, plan);
   choose_large_step_options(size, preflight, goal, rule, plan);
   choose_sampled_options(size, preflight, goal, plan);
+  choose_saddle_options(size, preflight,
+                        stop.gradient_tolerance.value_or(
+                            eps.value_or(default_tolerance(size, preflight))),
+                        plan);
   return plan;
 }
 

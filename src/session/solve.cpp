@@ -38,16 +38,23 @@ bool may_rise(const Preflight& preflight, std::string_view method) {
 
 StopWhen stopping(const Goal& goal, const report::Record& record, const StopOptions& options) {
   const Plan& plan = *record.plan;
-  std::vector<StopWhen> criteria = {zero_gradient(), max_steps(plan.max_steps)};
+  std::vector<StopWhen> criteria = {max_steps(plan.max_steps)};
+  // Methods that leave saddles stand still at stationary points before they go on.
+  const bool leaves = leaves_saddles(plan.method, plan.options);
+  const auto if_it_stays = [&](StopWhen criterion) {
+    if (!leaves)
+      criteria.push_back(escapes(plan.options) ? after_start(std::move(criterion)) : criterion);
+  };
+  if_it_stays(zero_gradient());
   if (!may_rise(*record.preflight, plan.method)) criteria.push_back(divergence());
   // The user wants every one of them.
   const bool all_steps = (goal.max_steps || goal.budget) && !goal.target_loss;
-  if (!all_steps) criteria.push_back(stall());
+  if (!all_steps) if_it_stays(stall());
   if (goal.time_limit) criteria.push_back(time_limit(*goal.time_limit));
   // With a promised flow time the flow ends there, the last step cut to land on it.
   if (plan.target_loss && !record.forecast->flow_time)
     criteria.push_back(target_loss(*plan.target_loss));
-  if (plan.gradient_tolerance) criteria.push_back(gradient_tolerance(*plan.gradient_tolerance));
+  if (plan.gradient_tolerance) if_it_stays(gradient_tolerance(*plan.gradient_tolerance));
   if (options.validated) {
     criteria.push_back(patience(options.patience));
     // Data that can be fitted exactly: the held-back loss may fall for ever, with nothing to learn.

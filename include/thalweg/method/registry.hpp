@@ -38,6 +38,13 @@ const std::vector<OptionInfo>& escape_option_infos();
 /// Whether these options wrap a method into Escaping.
 bool escapes(const std::map<std::string, std::string>& options);
 
+/// Whether the method ends by itself at points of second order: perturbed, restarted,
+/// negative-curvature, and tamed in its perturbed form.
+bool leaves_saddles(const std::string& method, const std::map<std::string, std::string>& options);
+
+/// Whether the method itself, not escape, has an option of this name.
+bool has_own_option(const MethodInfo& method, const std::string& key);
+
 /// Whether an option of the method has this name; `eta` and `stepsize` are two names of one.
 bool has_option(const MethodInfo& method, const std::string& key);
 

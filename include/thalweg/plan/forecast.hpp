@@ -24,6 +24,7 @@ struct Forecast {
   std::optional<double> bytes;
   bool claims_global_minimum =
       false;  ///< the target loss at a proved lower bound is promised (exit code 7 if refuted)
+  bool claims_second_order = false;  ///< a point of second order is what the method ends at
   bool claims_rate = false;  ///< the loss at every flow time, or the bound below, is promised
   /// Large-step methods: ln of a proved bound on the loss of the best point when the steps are
   /// taken.

@@ -54,6 +54,9 @@ StopWhen all_of(std::vector<StopWhen> criteria);
 inline StopWhen operator|(StopWhen a, StopWhen b) { return any_of({std::move(a), std::move(b)}); }
 inline StopWhen operator&(StopWhen a, StopWhen b) { return all_of({std::move(a), std::move(b)}); }
 
+/// Holds when the criterion does, at the start aside: for methods that move on from there.
+StopWhen after_start(StopWhen criterion);
+
 // Each says in its comment what is compared: `measured` on the left, `threshold` on the right.
 StopWhen target_loss(double target);      ///< converged: value <= target
 StopWhen gradient_tolerance(double eps);  ///< converged: gradient norm <= eps

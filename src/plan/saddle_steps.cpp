@@ -1,0 +1,125 @@
+#include "saddle_steps.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+#include "thalweg/method/registry.hpp"
+#include "thalweg/method/saddle_theory.hpp"
+
+namespace thalweg::plan {
+namespace {
+
+// Of an option that is a number, or 0.
+double number(const Options& options, const std::string& key, double otherwise = 0) {
+  const auto found = options.find(key);
+  if (found == options.end()) return otherwise;
+  double value = otherwise;
+  std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
+  return value;
+}
+
+bool perturbs(const Plan& plan) {
+  return plan.method == "perturbed" ||
+         (plan.method == "tamed" && option(plan.options, "perturbed", "false") == "true");
+}
+
+SaddlePreset preset_of(const Plan& plan) {
+  return option(plan.options, "preset", "published") == "practical" ? SaddlePreset::practical
+                                                                    : SaddlePreset::published;
+}
+
+// l and rho in force: given, or those of preflight.
+SaddleConstants constants_of(const ValueCurvature& curvature, const Options& options, double eps) {
+  constexpr double least_share = 1e-6;  // as in saddle_constants
+  SaddleConstants constants;
+  const double l = number(options, "smoothness"), rho = number(options, "hessian-lipschitz");
+  constants.smoothness = l > 0 ? l : curvature.smoothness;
+  const double least = least_share * constants.smoothness;
+  constants.hessian_lipschitz =
+      rho > 0 ? rho : std::max(curvature.hessian_lipschitz, least * least / eps);
+  constants.gap = curvature.gap;
+  constants.radius = curvature.radius;
+  constants.source = curvature.source;
+  constants.proved = curvature.source == CurvatureBound::Source::closed_form ||
+                     curvature.source == CurvatureBound::Source::constant;
+  return constants;
+}
+
+double delta_of(const Options& options) { return number(options, "failure-probability", 0.1); }
+
+void fill(Options& options, const std::string& key, double value) {
+  if (!(number(options, key) > 0)) options[key] = fmt::format("{}", value);
+}
+
+void choose_perturbation(const ProblemSize& size, const Preflight& preflight, double eps,
+                         Plan& plan) {
+  const ValueCurvature& curvature = *preflight.value_curvature;
+  const SaddleConstants constants = constants_of(curvature, plan.options, eps);
+  const PerturbationRule rule = perturbation_rule(constants, count(size.parameters), eps,
+                                                  delta_of(plan.options), preset_of(plan));
+  // A stated bound is found again by the method; what was measured on a path is handed on.
+  if (!constants.proved) {
+    fill(plan.options, "smoothness", constants.smoothness);
+    fill(plan.options, "hessian-lipschitz", constants.hessian_lipschitz);
+  }
+  fill(plan.options, "stepsize", rule.stepsize);
+  if (plan.method == "tamed" && preflight.initial_gradient_norm > 0)
+    fill(plan.options, "scale", 1 / preflight.initial_gradient_norm);
+  plan.decisions.push_back(
+      {"curvature", fmt::format("l {:.4g}, rho {:.4g}", constants.smoothness,
+                                constants.hessian_lipschitz),
+       fmt::format("{} at f(x0) + 2", to_string(curvature.source)), {}});
+  if (!perturbs(plan)) return;
+  fill(plan.options, "radius", rule.radius);
+  fill(plan.options, "waiting", rule.waiting);
+  fill(plan.options, "decrease", rule.decrease);
+  plan.decisions.push_back(
+      {"perturbation",
+       fmt::format("radius {}, waiting time {} steps, required decrease {}",
+                   plan.options["radius"], plan.options["waiting"], plan.options["decrease"]),
+       rule.chi > 0 ? fmt::format("eps {:.3g}, failure probability {:.3g}, chi {:.3g}", eps,
+                                  delta_of(plan.options), rule.chi)
+                    : fmt::format("practical: larger than the published ones, without a proof"),
+       {}});
+}
+
+}  // namespace
+
+void choose_saddle_options(const ProblemSize& size, const Preflight& preflight, double eps,
+                           Plan& plan) {
+  if (escapes(plan.options)) fill(plan.options, "escape-eps", eps);
+  if (!has_own_option(find_method(plan.method), "eps")) return;
+  fill(plan.options, "eps", eps);
+  if (plan.method != "perturbed" && plan.method != "tamed") return;
+  if (!preflight.value_curvature) return;
+  choose_perturbation(size, preflight, eps, plan);
+}
+
+void forecast_saddles(const ProblemSize& size, const Preflight& preflight, const Plan& plan,
+                      Forecast& forecast) {
+  const bool own = leaves_saddles(plan.method, plan.options);
+  if (!own && !escapes(plan.options)) return;
+  forecast.claims_second_order = own;
+  if (!own || !preflight.value_curvature) return;
+  const double eps = number(plan.options, "eps");
+  const SaddleConstants constants =
+      constants_of(*preflight.value_curvature, plan.options, eps);
+  forecast.assumptions.push_back(
+      {fmt::format("curvature bounded by the value: l and rho ({})",
+                   to_string(constants.source)),
+       constants.smoothness, constants.proved ? Status::pass : Status::unknown});
+  if (!perturbs(plan)) return;
+  const PerturbationRule rule = perturbation_rule(constants, count(size.parameters), eps,
+                                                  delta_of(plan.options), preset_of(plan));
+  forecast.assumptions.push_back({"the constants hold as far as an escape travels", rule.travel,
+                                  rule.within ? Status::pass : Status::fail});
+  if (rule.chi > 0)
+    forecast.assumptions.push_back(
+        {fmt::format("second-order stationary after at most {:.2g} steps, with probability {}",
+                     rule.steps, 1 - delta_of(plan.options)),
+         rule.steps, constants.proved && rule.within ? Status::pass : Status::unknown});
+}
+
+}  // namespace thalweg::plan

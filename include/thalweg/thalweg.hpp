@@ -2,6 +2,7 @@
 #pragma once
 
 #include "thalweg/certify/certificate.hpp"
+#include "thalweg/certify/second_order.hpp"
 #include "thalweg/core/assumption.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/core/random.hpp"

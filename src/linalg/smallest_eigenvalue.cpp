@@ -87,11 +87,14 @@ class LongLanczos {
   };
   Pair smallest() const {
     const Index k = size();
-    Eigen::SelfAdjointEigenSolver<Matrix> solver;
     const Eigen::Map<const Vector> diagonal(alpha_.data(), k);
     const Eigen::Map<const Vector> subdiagonal(beta_.data(), std::max<Index>(k - 1, 0));
-    solver.computeFromTridiagonal(diagonal, subdiagonal);
-    const Vector& values = solver.eigenvalues();
+    // To size 1: the solver's test for zeros below the diagonal is not homogeneous, and with large
+    // entries it does not converge.
+    const double size_one = scale_ > 0 ? scale_ : 1;
+    Eigen::SelfAdjointEigenSolver<Matrix> solver;
+    solver.computeFromTridiagonal(diagonal / size_one, subdiagonal / size_one);
+    const Vector values = size_one * solver.eigenvalues();
     const Vector coefficients = solver.eigenvectors().col(0);
     return {values[0], values[k - 1], k > 1 ? values[1] : infinity, coefficients,
             beta_.back() * std::abs(coefficients[k - 1])};
@@ -154,8 +157,9 @@ double share_limit(Index n, const SmallestEigenvalueOptions& options) {
 // Whether the pair is known well enough, by the usual estimate of the error of a Ritz value.
 bool is_sharp(const LongLanczos::Pair& pair, double tolerance, double rounding) {
   const double gap = pair.next - pair.value;
+  const bool has_gap = gap > 0 && std::isfinite(gap);  // not with a single Ritz value
   const double error =
-      gap > 0 ? std::min(pair.residual, pair.residual * pair.residual / gap) : pair.residual;
+      has_gap ? std::min(pair.residual, pair.residual * pair.residual / gap) : pair.residual;
   return error <= std::max(tolerance * std::abs(pair.value), rounding);
 }
 

@@ -1,5 +1,6 @@
 #include "thalweg/problem/difference_hessian.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -32,6 +33,11 @@ void DifferenceHessian::apply(const ConstVectorRef& v, VectorRef hv) const {
     difference(v, scale_ / length, hv);
 }
 
+double DifferenceHessian::rounding() const {
+  constexpr double roundings = 2;
+  return roundings * problem_.rounding() * (1 + x_.stableNorm()) / scale_;
+}
+
 double DifferenceHessian::product_error(const ConstVectorRef& v, const ConstVectorRef& hv) const {
   constexpr double safety = 2;
   const double length = v.stableNorm();
@@ -39,7 +45,8 @@ double DifferenceHessian::product_error(const ConstVectorRef& v, const ConstVect
   Vector coarse(x_.size());
   difference(v, 2 * scale_ / length, coarse);
   const double change = (coarse - hv).stableNorm() / length;
-  return std::isfinite(change) ? safety * change : std::numeric_limits<double>::infinity();
+  if (!std::isfinite(change)) return std::numeric_limits<double>::infinity();
+  return std::max(safety * change, rounding() * hv.stableNorm() / length);
 }
 
 }  // namespace thalweg

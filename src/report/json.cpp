@@ -453,6 +453,15 @@ void fields(Archive& a, Certificate& c) {
   a("confidence", c.confidence);
   a("sigma_min_path", c.sigma_min_path);
   a("assumptions", c.assumptions);
+  a.unless_empty("kind", c.kind);
+  a.unless_empty("because", c.because);
+  a("gradient_norm", c.gradient_norm);
+  a("lower_bound", c.lower_bound);
+  a("residual", c.residual);
+  a("products", c.products);
+  a("evaluations", c.evaluations);
+  constexpr Index most_numbers = 1000;  // as of the solution
+  if (!c.direction || c.direction->size() <= most_numbers) a("direction", c.direction);
 }
 
 template <class Archive>

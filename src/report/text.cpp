@@ -261,6 +261,20 @@ std::string describe_solution(const SolutionSection& solution) {
   return text;
 }
 
+// What a second-order certificate found, on lines of their own.
+std::string describe_kind(const Certificate& c) {
+  std::string text = "    " + c.kind;
+  if (!c.because.empty()) text += ": " + c.because;
+  text += "\n";
+  if (c.gradient_norm) text += fmt::format("    gradient norm {}", number(*c.gradient_norm));
+  if (c.lower_bound)
+    text += fmt::format(", smallest curvature between {} and {}", number(*c.lower_bound),
+                        number(c.measured));
+  if (c.products && c.evaluations)
+    text += fmt::format(", {} Hessian products, work of {} gradients", *c.products, *c.evaluations);
+  return text + "\n";
+}
+
 std::string no_certificates(const OutcomeSection& outcome) {
   const bool by_validation = outcome.validation.has_value();
   return fmt::format(
@@ -298,6 +312,7 @@ std::string describe_certificates(const std::vector<Certificate>& certificates) 
     if (c.confidence && *c.confidence < 1)
       text += fmt::format(", wrong at most once in {:.0f}", 1 / (1 - *c.confidence));
     text += "\n";
+    if (!c.kind.empty()) text += describe_kind(c);
   }
   return text;
 }

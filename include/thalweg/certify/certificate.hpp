@@ -17,12 +17,25 @@ enum class Verdict { holds, refuted, undecided };
 const char* to_string(Verdict verdict);
 
 struct Certificate {
-  std::string claim;  ///< global-minimum, first-order, rate, separates, tangent-kernel
+  /// global-minimum, first-order, second-order, rate, separates, tangent-kernel
+  std::string claim;
   Verdict verdict = Verdict::undecided;
   std::optional<double> measured, bound;
   std::optional<double> confidence;      ///< 1 for deterministic measurements, below for sampled
   std::optional<double> sigma_min_path;  ///< rate only
   std::vector<Assumption> assumptions;
+
+  // second-order only; see certify/second_order.hpp.
+  /// minimum-like, second-order stationary, saddle, not stationary, undecided
+  std::string kind = {};
+  std::string because = {};  ///< why refuted, undecided, or no more than stationary
+  std::optional<double> gradient_norm = {};
+  std::optional<double> lower_bound = {};        ///< lambda_min is at least that
+  std::optional<double> residual = {};           ///< |H v - measured v| of the direction v measured
+  std::optional<std::int64_t> products = {};     ///< Hessian products used
+  std::optional<std::int64_t> evaluations = {};  ///< all of its work, in gradients of the objective
+  /// Of a saddle: the way out v, (n), unit length, along which the gradient does not rise.
+  std::optional<Vector> direction = {};
 };
 
 /// measured: f(x) - lower_bound; holds when <= target (times 1 + slack). Undecided where there is

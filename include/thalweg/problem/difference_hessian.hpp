@@ -24,9 +24,12 @@ class DifferenceHessian final : public Hessian {
   void apply(const ConstVectorRef& v, VectorRef hv) const override;
   int gradients_per_product() const override { return kind_ == Differences::central ? 2 : 1; }
 
+  /// The least that rounding of x + h v leaves of a product, over the norm of H.
+  double rounding() const;
   /// An estimate of |hv - H v| / |v| for hv = apply(v), at the cost of one more product: what
-  /// doubling h changes, times a safety factor of 2. Truncation c h^p changes by (2^p - 1) c h^p
-  /// and rounding r / h by at least r / (2 h), so that either is covered [derived here].
+  /// doubling h changes, times a safety factor of 2, and at least rounding() |hv| / |v|. Truncation
+  /// c h^p changes by (2^p - 1) c h^p and rounding r / h by r / (2 h) or so, so that either is
+  /// covered [derived here].
   double product_error(const ConstVectorRef& v, const ConstVectorRef& hv) const;
 
  private:

@@ -60,6 +60,26 @@ TEST(SmallestEigenvalue, EncloseTheEigenvalueForEverySpectrumAndBudget) {
   }
 }
 
+// After the space of the few distinct eigenvalues the recurrence goes on with rounding, where it is
+// not noticed; the bounds stay.
+TEST(SmallestEigenvalue, LargeEntriesOfHighMultiplicityKeepTheBounds) {
+  RandomStream random(12, "multiple");
+  for (int trial = 0; trial < 60; ++trial) {
+    const Index n = 52;
+    const double smallest = -0.05, scale = std::pow(10.0, 1 + trial % 7);
+    Vector values(n);
+    for (Index i = 0; i < n; ++i) values[i] = scale * static_cast<double>(1 + random.below(3));
+    values.head(13).setConstant(smallest);
+    const Matrix a = with_spectrum(values, random);
+    const SmallestEigenvalueOptions options{.threshold = smallest * (1 + 1e-9 * (trial % 3 - 1)),
+                                            .max_products = 20 + trial % 33};
+    const SmallestEigenvalue found = bound_smallest_eigenvalue(product_of(a), n, options, random);
+    EXPECT_LE(found.lower, smallest + 1e-13 * scale) << trial;
+    EXPECT_GE(found.upper, smallest - 1e-13 * scale) << trial;
+    EXPECT_NEAR(found.value, smallest, 1e-12 * scale) << trial;
+  }
+}
+
 TEST(SmallestEigenvalue, BoundsMeetLongBeforeTheSpaceIsComplete) {
   RandomStream random(3, "gap");
   const Index n = 400;

@@ -135,6 +135,24 @@ ComparisonSection comparison() {
 }
 
 /// Every section, every kind of field.
+Certificate second_order() {
+  Certificate c;
+  c.claim = "second-order";
+  c.verdict = Verdict::refuted;
+  c.measured = -1;
+  c.bound = -0.1;
+  c.confidence = 1;
+  c.kind = "saddle";
+  c.because = "curvature -1";
+  c.gradient_norm = 1e-5;
+  c.lower_bound = -1.25;
+  c.residual = 1e-7;
+  c.products = 12;
+  c.evaluations = 27;
+  c.direction = Vector{{0.6, -0.8}};
+  return c;
+}
+
 Record full_record() {
   Record record;
   record.manifest = {"0.1.0",
@@ -169,9 +187,25 @@ Record full_record() {
   record.certificates = {{"rate", Verdict::holds, 1e-3, 2e-2, 1.0, 1e-5, {assumption()}},
                          {"first-order", Verdict::undecided, {}, 1e-3, {}, {}, {}},
                          {"first-order", Verdict::holds, 1e-4, 1e-3, 0.999, {}, {assumption()}}};
+  record.certificates.push_back(second_order());
   record.solution = SolutionSection{Vector::LinSpaced(3, -1.0, 1.0 / 3.0), 6.5};
   record.advice = {"more rows"};
   return record;
+}
+
+TEST(ReportJson, EscapeDirectionsOfManyParametersAreLeftOut) {
+  Record record = full_record();
+  record.certificates.back().direction = Vector::Ones(1001);
+  EXPECT_FALSE(
+      nlohmann::json::parse(to_json(record)).at("certificates").at(3).contains("direction"));
+}
+
+TEST(ReportText, SecondOrderCertificatesSayWhatTheyFound) {
+  const std::string text = describe_certificates({second_order()});
+  for (const char* part :
+       {"saddle: curvature -1", "gradient norm 1e-05", "smallest curvature between -1.25 and -1",
+        "12 Hessian products", "work of 27 gradients"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
 }
 
 TEST(ReportJson, ComesBackAsItWent) {
@@ -201,6 +235,15 @@ TEST(ReportJson, FieldsStandWhereTheSchemaSays) {
   EXPECT_EQ(json.at("plan").at("decisions").at(0).at("rejected").at(0).at("why"), "slow");
   EXPECT_EQ(json.at("forecast").at("assumptions").at(0).at("status"), "pass");
   EXPECT_EQ(json.at("certificates").at(1).at("verdict"), "undecided");
+  const auto& second = json.at("certificates").at(3);
+  EXPECT_EQ(second.at("kind"), "saddle");
+  EXPECT_EQ(second.at("because"), "curvature -1");
+  EXPECT_EQ(second.at("gradient_norm"), 1e-5);
+  EXPECT_EQ(second.at("lower_bound"), -1.25);
+  EXPECT_EQ(second.at("residual"), 1e-7);
+  EXPECT_EQ(second.at("products"), 12);
+  EXPECT_EQ(second.at("evaluations"), 27);
+  EXPECT_EQ(second.at("direction").at(1), -0.8);
   EXPECT_EQ(json.at("solution").at("parameters").size(), 3U);
   EXPECT_EQ(json.at("manifest").at("seed"), 18446744073709551615ULL);
   const auto& compared = json.at("comparison").at("methods").at(0);

@@ -38,6 +38,13 @@ struct EnumNames<RankSource> {
 };
 
 template <>
+struct EnumNames<CurvatureBound::Source> {
+  using Source = CurvatureBound::Source;
+  static constexpr Source values[] = {Source::none, Source::constant, Source::closed_form,
+                                      Source::generalized_smoothness, Source::measured};
+};
+
+template <>
 struct EnumNames<Separable> {
   static constexpr Separable values[] = {Separable::yes, Separable::no, Separable::undecided};
 };
@@ -268,6 +275,19 @@ void fields(Archive& a, CurvatureGrowth& c) {
 }
 
 template <class Archive>
+void fields(Archive& a, ValueCurvature& c) {
+  a("source", c.source);
+  a("gap", c.gap);
+  a("hessian_norm", c.hessian_norm);
+  a("gradient_norm", c.gradient_norm);
+  a("smoothness", c.smoothness);
+  a("hessian_lipschitz", c.hessian_lipschitz);
+  a("radius", c.radius);
+  a("samples", c.samples);
+  a("evaluations", c.evaluations);
+}
+
+template <class Archive>
 void fields(Archive& a, GradientNoise& n) {
   a("tau1", n.law.tau1);
   a("tau2", n.law.tau2);
@@ -321,6 +341,7 @@ void fields(Archive& a, Preflight& p) {
   a("critical_step", p.critical_step);
   a("safe_stepsize", p.safe_stepsize);
   a("curvature", p.curvature);
+  a("value_curvature", p.value_curvature);
   a("noise", p.noise);
   a("normalization_bias", p.normalization_bias);
   a("dominance", p.dominance);
@@ -375,6 +396,8 @@ void fields(Archive& a, Forecast& f) {
   a("bytes", f.bytes);
   a("claims_global_minimum", f.claims_global_minimum);
   a("claims_rate", f.claims_rate);
+  a("claims_second_order", f.claims_second_order);
+  a("step_gradients", f.step_gradients);
   a("log_loss_bound", f.log_loss_bound);
   a("regime", f.regime);
   a("exponent", f.exponent);

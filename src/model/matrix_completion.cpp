@@ -140,6 +140,7 @@ std::string MatrixCompletionObjective::description() const {
 }
 
 Vector MatrixCompletionObjective::start(std::uint64_t seed, double scale) const {
+  if (scale == 0) return Vector::Zero(dimension());
   double sum = 0, count = 0;
   for (const Entry& entry : entries_) {
     if (entry.row != entry.column) continue;

@@ -18,6 +18,9 @@
 // the curvature (derived here):
 //     |H| <= (2 c(F) + 2 sqrt(p F)) / p,      |D^3 f| <= 6 sqrt(c(F)) / p.
 // A row without its diagonal entry can be large at no cost: nothing is proved there.
+//
+// Of generated data the minimum is 0. U = 0 is a strict saddle; with few entries observed, or some
+// rows much larger than others, there are local minima above 0.
 #pragma once
 
 #include <cstdint>

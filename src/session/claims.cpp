@@ -7,6 +7,7 @@
 #include "thalweg/problem/curvature_measurement.hpp"
 #include "thalweg/problem/hessian.hpp"
 #include "thalweg/session/session.hpp"
+#include "work_share.hpp"
 
 namespace thalweg {
 namespace {
@@ -77,21 +78,13 @@ bool is_stationary(const Objective& objective, const ConstVectorRef& x, double e
   return gradient.stableNorm() <= eps;
 }
 
-// Hessian products within 5 % of the work of the run; short runs may take a few milliseconds.
+// Hessian products within the certificate's share of the work of the run.
 std::int64_t affordable_products(const Objective& objective, const Result& result,
                                  const report::Record& record) {
-  constexpr double share = 0.05, least_flops = 2e8, gradients_per_product = 2, most = 1000;
-  const auto n = static_cast<double>(objective.dimension());
-  const double gradient_flops = 6 * n * static_cast<double>(objective.sample_count());
-  const double gradients =
-      std::max({static_cast<double>(result.evaluations),
-                static_cast<double>(result.samples) / static_cast<double>(objective.sample_count()),
-                static_cast<double>(result.steps) * record.forecast->step_gradients.value_or(0)});
-  const double flops = std::max(share * gradients * gradient_flops, least_flops);
-  // k products, each with 8 n k flops of orthogonalization beside it.
-  const double by_gradients = flops / (gradients_per_product * gradient_flops);
-  const double by_basis = std::sqrt(flops / (8 * n));
-  return static_cast<std::int64_t>(std::min({by_gradients, by_basis, most}));
+  constexpr double gradients_per_product = 2;
+  const WorkShare share = work_share(objective, result, record, certificate_share);
+  return static_cast<std::int64_t>(
+      std::min(share.gradients / gradients_per_product, share.most_products));
 }
 
 // What the run may claim of curvature, and what that may cost.

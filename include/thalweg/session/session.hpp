@@ -46,6 +46,8 @@ StopWhen stopping(const Goal& goal, const report::Record& record, const StopOpti
 
 /// The phases of a large-step run; absent for other methods.
 std::optional<report::PhasesSection> phases_of(const Result& result, const Plan& plan);
+/// Absent where the method leaves no stationary points.
+std::optional<report::EscapesSection> escapes_of(const Result& result, const Plan& plan);
 
 /// The outcome at the returned point, without metrics.
 report::OutcomeSection outcome_of(const Objective& problem, const Result& result);

@@ -7,7 +7,7 @@
 #include <map>
 #include <string_view>
 
-#include "problem.hpp"
+#include "built_in.hpp"
 #include "thalweg/model/logistic_toy.hpp"
 #include "thalweg/model/phase_retrieval.hpp"
 #include "thalweg/model/scalar_problems.hpp"
@@ -16,9 +16,6 @@
 #include "thalweg/session/session.hpp"
 
 namespace thalweg::cli {
-namespace {
-
-using Maker = Problem (*)(const Settings&, const Source&);
 
 Problem with_objective(std::shared_ptr<const Objective> objective, Vector start) {
   Problem problem;
@@ -28,11 +25,16 @@ Problem with_objective(std::shared_ptr<const Objective> objective, Vector start)
   return problem;
 }
 
-Problem make_logistic_toy(const Settings& settings, const Source&) {
-  const auto objective =
-      logistic_toy(make_class_loss(logistic_toy_labels(), 2, settings.loss), settings.loss.ridge);
-  return with_objective(objective, Vector::Zero(objective->dimension()));
+void refuse_large(const Settings& settings, double bytes, const std::string& what,
+                  const std::string& remedy) {
+  const double limit = memory_limit_of(settings);
+  if (bytes > limit)
+    throw RefusedError(fmt::format("{} need {:.3g} GB, over the memory limit of {:.3g} GB", what,
+                                   bytes / 1e9, limit / 1e9),
+                       remedy + ", or raise --memory-limit");
 }
+
+namespace {
 
 bool is_missing(const Column& column, std::size_t row) {
   return column.numeric ? std::isnan(column.numbers[row]) : column.text[row].empty();
@@ -47,27 +49,43 @@ std::optional<Index> first_unusable(const Table& table, const Column& column) {
   return std::nullopt;
 }
 
-// Amplitudes and, in the last column, intensities.
-Matrix numbers_of(const Table& table) {
-  if (table.is_numbered())
-    throw DataError("phase retrieval reads CSV", table.source, "give a table of numbers as CSV");
+}  // namespace
+
+Matrix finite_numbers(const Table& table, const std::string& remedy) {
   Matrix numbers(table.rows(), static_cast<Index>(table.columns.size()));
-  if (numbers.cols() < 2)
-    throw DataError("has one column", table.source,
-                    "give columns of amplitudes and, last, the intensities");
-  if (numbers.rows() < 2)
-    throw DataError("has one row; phase retrieval needs at least two", table.source,
-                    "give more rows");
   for (Index j = 0; j < numbers.cols(); ++j) {
     const Column& column = table.columns[static_cast<std::size_t>(j)];
     if (const auto row = first_unusable(table, column))
       throw DataError(fmt::format("no finite number in column '{}'", column.name),
-                      table.where(*row, j),
-                      "give amplitudes and, in the last column, intensities as finite numbers");
+                      table.where(*row, j), remedy);
     for (Index i = 0; i < numbers.rows(); ++i)
       numbers(i, j) = column.numbers[static_cast<std::size_t>(i)];
   }
   return numbers;
+}
+
+namespace {
+
+using Maker = Problem (*)(const Settings&, const Source&);
+
+Problem make_logistic_toy(const Settings& settings, const Source&) {
+  const auto objective =
+      logistic_toy(make_class_loss(logistic_toy_labels(), 2, settings.loss), settings.loss.ridge);
+  return with_objective(objective, Vector::Zero(objective->dimension()));
+}
+
+// Amplitudes and, in the last column, intensities.
+Matrix numbers_of(const Table& table) {
+  if (table.is_numbered())
+    throw DataError("phase retrieval reads CSV", table.source, "give a table of numbers as CSV");
+  if (table.columns.size() < 2)
+    throw DataError("has one column", table.source,
+                    "give columns of amplitudes and, last, the intensities");
+  if (table.rows() < 2)
+    throw DataError("has one row; phase retrieval needs at least two", table.source,
+                    "give more rows");
+  return finite_numbers(table,
+                        "give amplitudes and, in the last column, intensities as finite numbers");
 }
 
 // Before the rows are drawn: they are kept in one copy for each of their real forms, and one more
@@ -76,12 +94,9 @@ void refuse_large_data(const Settings& settings, const PhaseRetrievalOptions& op
   const double reals = options.complex ? 2 : 1;
   const double bytes = sizeof(double) * (1 + reals) * reals * static_cast<double>(options.samples) *
                        static_cast<double>(options.dimension);
-  const double limit = memory_limit_of(settings);
-  if (bytes > limit)
-    throw RefusedError(
-        fmt::format("{} rows of {} amplitudes need {:.3g} GB, over the memory limit of {:.3g} GB",
-                    options.samples, options.dimension, bytes / 1e9, limit / 1e9),
-        "take fewer --samples or a smaller --dimension, or raise --memory-limit");
+  refuse_large(settings, bytes,
+               fmt::format("{} rows of {} amplitudes", options.samples, options.dimension),
+               "take fewer --samples or a smaller --dimension");
 }
 
 Problem make_phase_retrieval(const Settings& settings, const Source& source) {
@@ -212,23 +227,41 @@ constexpr BuiltIn built_ins[] = {
     {"two-point", make_two_point},
     {"power", make_power},
     {"cosh", make_cosh},
+    {"quartic-saddle", make_quartic_saddle},
+    {"saddle-chain", make_saddle_chain},
+    {"strict-saddle", make_strict_saddle},
+    {"matrix-factorization", make_matrix_factorization},
+    {"matrix-completion", make_matrix_completion},
+    {"tensor-decomposition", make_tensor_decomposition},
+    {"symmetric-network", make_symmetric_network},
 };
 
-// Whether a problem has a use for an option that only some have: those of tables are for dro.
+// The problems that take an option which is for few of them; those of tables are for dro.
+const std::map<std::string, std::vector<std::string>, std::less<>> takers = {
+    {"exponent", {"power"}},
+    {"samples", {"phase-retrieval", "matrix-completion", "symmetric-network"}},
+    {"dimension", {"phase-retrieval", "saddle-chain", "strict-saddle", "symmetric-network"}},
+    {"size",
+     {"matrix-factorization", "matrix-completion", "tensor-decomposition", "symmetric-network"}},
+    {"rank", {"matrix-factorization", "matrix-completion", "tensor-decomposition"}},
+    {"noise", {"phase-retrieval"}},
+    {"complex", {"phase-retrieval"}},
+    {"data", {"dro", "phase-retrieval", "matrix-factorization"}},
+    {"delimiter", {"dro", "phase-retrieval", "matrix-factorization"}},
+};
+
 bool takes(const std::string& problem, std::string_view option) {
   if (option == "start") return problem.starts_with("nist:");
-  if (option == "exponent") return problem == "power";
-  for (const char* name : {"samples", "dimension", "noise", "complex"})
-    if (option == name) return problem == "phase-retrieval";
-  const bool reads_csv = option == "data" || option == "delimiter";
-  return problem == "dro" || (reads_csv && problem == "phase-retrieval");
+  const auto found = takers.find(option);
+  if (found == takers.end()) return problem == "dro";
+  return std::ranges::find(found->second, problem) != found->second.end();
 }
 
 // Throws UsageError naming every option that would have no effect.
 void refuse_useless_options(const Settings& settings) {
   std::vector<std::string> useless;
   const auto names_size = [](const std::string& option) {
-    return option == "samples" || option == "dimension" || option == "noise";
+    return option == "samples" || option == "dimension" || option == "noise" || option == "size";
   };
   for (const std::string& option : settings.built_in.given)
     if (!takes(settings.problem, option)) useless.push_back("--" + option);

@@ -18,6 +18,7 @@ bool promised(const Certificate& certificate, const report::Record& record) {
   if (outcome == Outcome::budget_exhausted || outcome == Outcome::early_stopped) return false;
   return record.forecast &&
          ((certificate.claim == "global-minimum" && record.forecast->claims_global_minimum) ||
+          (certificate.claim == "second-order" && record.forecast->claims_second_order) ||
           (certificate.claim == "rate" && record.forecast->claims_rate));
 }
 

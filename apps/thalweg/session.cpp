@@ -204,6 +204,7 @@ int conclude(const Console& console, const RunFolder& folder, Session& session,
   record.outcome = outcome_of(*session.problem.objective, result);
   add_metrics(*record.outcome, session.problem, result.best);
   record.phases = phases_of(result, *record.plan);
+  record.escapes = escapes_of(result, *record.plan);
   record.robust = robust_section(session.problem, result.best);
   record.certificates = thalweg::certify(*session.problem.objective, session.start, result, record,
                                          session.settings.goal, session.settings.gradient_tolerance,

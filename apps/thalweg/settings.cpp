@@ -230,10 +230,13 @@ std::vector<std::string> given_of_problem(const WordReader& words) {
 }
 
 bool has_own_preset(WordReader& words) {
-  const auto found =
-      std::ranges::find(methods(), words.text("method"), &MethodInfo::name);
+  const auto found = std::ranges::find(methods(), words.text("method"), &MethodInfo::name);
   return found != methods().end() && has_own_option(*found, "preset");
 }
+
+/// Their start is a vector that is given up to its size.
+const std::vector<std::string> problems_with_start_scale = {
+    "phase-retrieval", "matrix-factorization", "matrix-completion", "tensor-decomposition"};
 
 BuiltInSettings read_built_in(WordReader& words, const std::string& problem,
                               std::map<std::string, std::string>& options) {
@@ -241,10 +244,12 @@ BuiltInSettings read_built_in(WordReader& words, const std::string& problem,
   built_in.given = given_of_problem(words);
   built_in.samples = words.integer("samples", 1);
   built_in.dimension = words.integer("dimension", 1);
+  built_in.size = words.integer("size", 1);
+  built_in.rank = words.integer("rank", 1);
   built_in.noise = words.number("noise", 0).value_or(built_in.noise);
   built_in.complex = words.flag("complex");
   built_in.exponent = words.number("exponent", 2).value_or(built_in.exponent);
-  if (problem == "phase-retrieval")
+  if (std::ranges::find(problems_with_start_scale, problem) != problems_with_start_scale.end())
     built_in.start_scale = take_number(words, options, "start-scale", 1, 0, false);
   if (problem == "dro") take_robust(words, options, built_in);
   // Methods that leave saddles have a preset of their own.
@@ -337,13 +342,25 @@ namespace {
 std::vector<OptionSpec> problem_options() {
   return {
       {"start", "1|2", "nist: which of the published starts (default 1)"},
-      {"samples", "N", "phase-retrieval: rows (default 3000)"},
-      {"dimension", "D", "phase-retrieval: parameters (default 100)"},
+      {"samples", "N",
+       "phase-retrieval: rows (default 3000); matrix-completion: observed pairs beside the "
+       "diagonal "
+       "(default half); symmetric-network: rows (default 200)"},
+      {"dimension", "D",
+       "parameters of phase-retrieval (default 100), saddle-chain (8), strict-saddle (100000); "
+       "inputs of symmetric-network (2)"},
+      {"size", "D",
+       "rows of matrix-factorization (default 20) and matrix-completion (30), dimension of "
+       "tensor-decomposition (10), units of symmetric-network (4)"},
+      {"rank", "R",
+       "columns of matrix-factorization (default 3) and matrix-completion (2), components of "
+       "tensor-decomposition (4)"},
       {"noise", "S", "phase-retrieval: standard deviation of the intensities (default 4)"},
       {"complex", "", "phase-retrieval: complex amplitudes and parameters"},
       {"exponent", "P", "power: p of |x|^p (default 4)"},
       {"data", "FILE",
-       "dro: the table; phase-retrieval: amplitudes and, in the last column, intensities"},
+       "dro: the table; phase-retrieval: amplitudes and, in the last column, intensities; "
+       "matrix-factorization: the symmetric matrix"},
       {"divergence", "NAME", "dro: chi-square, kl or cvar (default chi-square)"},
       {"group", "COL", "dro: a column of groups, kept out of the features"},
   };

@@ -35,7 +35,7 @@ struct LossOptions {
 /// Options of the built-in problems; see docs/command-line.md.
 struct BuiltInSettings {
   std::vector<std::string> given;  ///< which options were given that only some problems take
-  std::optional<std::int64_t> samples, dimension;
+  std::optional<std::int64_t> samples, dimension, size, rank;
   double noise = 4;
   bool complex = false;
   double exponent = 4;

@@ -85,7 +85,7 @@ StepRecord GradientDescent::step_by_bound(const Objective& problem, GradientDesc
 StepRecord GradientDescent::advance(const Objective& problem, GradientDescentState& state,
                                     Context& context) const {
   const double square = state.gradient.squaredNorm();
-  if (square == 0) return halted(state, zero_gradient_reason(), 0);
+  if (state.gradient.isZero(0)) return halted(state, zero_gradient_reason(), 0);
   if (self_bounding()) return step_by_bound(problem, state, context);
 
   const bool armijo = options_.rule == Rule::armijo;

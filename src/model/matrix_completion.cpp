@@ -93,17 +93,30 @@ double MatrixCompletionObjective::value(const ConstVectorRef& x) const {
   return sum / (4 * share_);
 }
 
-double MatrixCompletionObjective::value_and_gradient(const ConstVectorRef& x, VectorRef g) const {
+double MatrixCompletionObjective::add_sample(const Entry& entry, const ConstVectorRef& x,
+                                             double scale, VectorRef g) const {
   const auto u = factor(x, size_);
   auto gradient = factor(g, size_);
-  gradient.setZero();
+  const double residual = u.row(entry.row).dot(u.row(entry.column)) - entry.value;
+  add_product(entry, scale * residual / share_, u, gradient);
+  return multiplicity(entry) * residual * residual;
+}
+
+double MatrixCompletionObjective::value_and_gradient(const ConstVectorRef& x, VectorRef g) const {
+  g.setZero();
   double sum = 0;
-  for (const Entry& entry : entries_) {
-    const double residual = u.row(entry.row).dot(u.row(entry.column)) - entry.value;
-    sum += multiplicity(entry) * residual * residual;
-    add_product(entry, residual / share_, u, gradient);
-  }
+  for (const Entry& entry : entries_) sum += add_sample(entry, x, 1, g);
   return sum / (4 * share_);
+}
+
+// f is the mean over the N samples of N times their terms.
+double MatrixCompletionObjective::value_and_gradient(const ConstVectorRef& x, Batch batch,
+                                                     VectorRef g) const {
+  const double scale = static_cast<double>(entries_.size()) / static_cast<double>(batch.size());
+  g.setZero();
+  double sum = 0;
+  for (const Index k : batch) sum += add_sample(entries_[static_cast<std::size_t>(k)], x, scale, g);
+  return scale * sum / (4 * share_);
 }
 
 std::unique_ptr<Hessian> MatrixCompletionObjective::hessian(const ConstVectorRef& x) const {
@@ -140,6 +153,7 @@ std::string MatrixCompletionObjective::description() const {
 }
 
 Vector MatrixCompletionObjective::start(std::uint64_t seed, double scale) const {
+  if (scale == 0) return Vector::Zero(dimension());
   double sum = 0, count = 0;
   for (const Entry& entry : entries_) {
     if (entry.row != entry.column) continue;

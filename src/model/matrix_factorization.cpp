@@ -119,6 +119,7 @@ Vector MatrixFactorizationObjective::stationary_point(
 }
 
 Vector MatrixFactorizationObjective::start(std::uint64_t seed, double scale) const {
+  if (scale == 0) return Vector::Zero(dimension());
   RandomStream random(seed, "matrix-factorization start");
   const double size =
       eigenvalues_[0] > 0 ? std::sqrt(eigenvalues_[0] / static_cast<double>(m_.rows())) : 1;

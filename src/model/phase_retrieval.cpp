@@ -61,6 +61,7 @@ Vector draw(RandomStream& random, Index d, double variance, bool complex) {
 Vector draw_start(RandomStream& random, Index d, const PhaseRetrievalOptions& options) {
   Vector start = draw(random, d, start_variance, options.complex);
   start.head(d).array() += start_mean;
+  if (options.start_scale == 0) start.setZero();  // without negative zeros
   return options.start_scale * start;
 }
 

@@ -170,6 +170,10 @@ Forecast make_forecast(const ProblemSize& size, const Preflight& preflight, cons
 
   const StepCost cost = step_cost(plan.method, plan.options, size);
   forecast.bytes = cost.bytes;
+  const double gradient_flops = size.gradient_flops > 0
+                                    ? size.gradient_flops
+                                    : 6 * count(size.parameters) * count(size.samples);
+  if (gradient_flops > 0) forecast.step_gradients = cost.flops / gradient_flops;
   const Steps steps = forecast_steps(size, preflight, plan);
   forecast.steps = steps.number;
   forecast.assumptions.push_back(steps.basis);

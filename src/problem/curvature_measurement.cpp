@@ -11,7 +11,7 @@ namespace thalweg {
 namespace {
 
 constexpr double tolerance = 0.02;  // of |H|, relative
-constexpr int most_products = 24, iterations = 4;
+constexpr int most_products = 24, most_iterations = 4, few_products = 8, few_iterations = 3;
 
 // D^3 f[u, u, .] by a central difference of Hessian products.
 class ThirdDerivative {
@@ -47,7 +47,7 @@ class ThirdDerivative {
 };
 
 // The largest |D^3 f[u, u, .]| along a power iteration from u.
-double third_norm(ThirdDerivative& third, Vector u) {
+double third_norm(ThirdDerivative& third, Vector u, int iterations) {
   double largest = 0;
   for (int k = 0; k < iterations; ++k) {
     const Vector image = third.apply(u);
@@ -63,12 +63,13 @@ double third_norm(ThirdDerivative& third, Vector u) {
 }  // namespace
 
 CurvatureMeasurement measure_curvature(const Objective& problem, const ConstVectorRef& x,
-                                       const ConstVectorRef& gradient, RandomStream& random) {
+                                       const ConstVectorRef& gradient, RandomStream& random,
+                                       bool thorough) {
   CurvatureMeasurement found;
   const auto hessian = hessian_at(problem, x, gradient);
   const linalg::RitzPair top = linalg::extreme_eigenpair(
       [&](const ConstVectorRef& v, VectorRef hv) { hessian->apply(v, hv); }, x.size(),
-      linalg::Extreme::magnitude, tolerance, most_products, random);
+      linalg::Extreme::magnitude, tolerance, thorough ? most_products : few_products, random);
   found.evaluations = top.products;
   found.hessian_norm = std::abs(top.value);
   if (!std::isfinite(top.value)) {
@@ -76,10 +77,13 @@ CurvatureMeasurement measure_curvature(const Objective& problem, const ConstVect
     return found;
   }
   ThirdDerivative third(problem, x);
-  const double from_top = third_norm(third, top.vector);
-  const double from_random = third_norm(third, random.normal_vector(x.size()).normalized());
-  found.third_derivative = std::max(from_top, from_random);
-  if (std::isnan(from_top)) found.third_derivative = from_top;
+  found.third_derivative =
+      third_norm(third, top.vector, thorough ? most_iterations : few_iterations);
+  if (thorough && std::isfinite(found.third_derivative)) {
+    const Vector aside = random.normal_vector(x.size()).normalized();
+    found.third_derivative =
+        std::max(found.third_derivative, third_norm(third, aside, most_iterations));
+  }
   found.evaluations += third.evaluations();
   return found;
 }

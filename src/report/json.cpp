@@ -38,6 +38,13 @@ struct EnumNames<RankSource> {
 };
 
 template <>
+struct EnumNames<CurvatureBound::Source> {
+  using Source = CurvatureBound::Source;
+  static constexpr Source values[] = {Source::none, Source::constant, Source::closed_form,
+                                      Source::generalized_smoothness, Source::measured};
+};
+
+template <>
 struct EnumNames<Separable> {
   static constexpr Separable values[] = {Separable::yes, Separable::no, Separable::undecided};
 };
@@ -268,6 +275,19 @@ void fields(Archive& a, CurvatureGrowth& c) {
 }
 
 template <class Archive>
+void fields(Archive& a, ValueCurvature& c) {
+  a("source", c.source);
+  a("gap", c.gap);
+  a("hessian_norm", c.hessian_norm);
+  a("gradient_norm", c.gradient_norm);
+  a("smoothness", c.smoothness);
+  a("hessian_lipschitz", c.hessian_lipschitz);
+  a("radius", c.radius);
+  a("samples", c.samples);
+  a("evaluations", c.evaluations);
+}
+
+template <class Archive>
 void fields(Archive& a, GradientNoise& n) {
   a("tau1", n.law.tau1);
   a("tau2", n.law.tau2);
@@ -321,6 +341,7 @@ void fields(Archive& a, Preflight& p) {
   a("critical_step", p.critical_step);
   a("safe_stepsize", p.safe_stepsize);
   a("curvature", p.curvature);
+  a("value_curvature", p.value_curvature);
   a("noise", p.noise);
   a("normalization_bias", p.normalization_bias);
   a("dominance", p.dominance);
@@ -375,6 +396,8 @@ void fields(Archive& a, Forecast& f) {
   a("bytes", f.bytes);
   a("claims_global_minimum", f.claims_global_minimum);
   a("claims_rate", f.claims_rate);
+  a("claims_second_order", f.claims_second_order);
+  a("step_gradients", f.step_gradients);
   a("log_loss_bound", f.log_loss_bound);
   a("regime", f.regime);
   a("exponent", f.exponent);
@@ -429,6 +452,21 @@ void fields(Archive& a, PhasesSection& p) {
   a("transition_step", p.transition_step);
   a("last_increase_step", p.last_increase_step);
   a("stable_since", p.stable_since);
+}
+
+template <class Archive>
+void fields(Archive& a, EscapesSection::Heuristic& h) {
+  a("step", h.step);
+  a("radius", h.radius);
+}
+
+template <class Archive>
+void fields(Archive& a, EscapesSection& e) {
+  a("count", e.count);
+  a("steps", e.steps);
+  a.unless_empty("heuristic", e.heuristic);
+  a("certificate_step", e.certificate_step);
+  a("waiting_end_step", e.waiting_end_step);
 }
 
 template <class Archive>
@@ -559,6 +597,7 @@ void fields(Archive& a, Record& r) {
   a("forecast", r.forecast);
   a("outcome", r.outcome);
   a("phases", r.phases);
+  a("escapes", r.escapes);
   a("robust", r.robust);
   a.unless_empty("certificates", r.certificates);
   a("solution", r.solution);

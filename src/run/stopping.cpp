@@ -265,6 +265,24 @@ std::optional<std::int64_t> largest(const std::vector<StopWhen>& criteria, Limit
 constexpr auto last_step_of = [](const Criterion& c) { return c.last_step(); };
 constexpr auto most_samples_of = [](const Criterion& c) { return c.most_samples(); };
 
+class AfterStart final : public Criterion {
+ public:
+  explicit AfterStart(StopWhen criterion) : criterion_(std::move(criterion)) {}
+  std::optional<StopReason> check(const Progress& progress) const override {
+    if (progress.record.iteration == 0) return std::nullopt;
+    return criterion_->check(progress);
+  }
+  std::vector<StopReason> check_all(const Progress& progress) const override {
+    if (progress.record.iteration == 0) return {};
+    return criterion_->check_all(progress);
+  }
+  std::optional<std::int64_t> last_step() const override { return criterion_->last_step(); }
+  std::optional<std::int64_t> most_samples() const override { return criterion_->most_samples(); }
+
+ private:
+  StopWhen criterion_;
+};
+
 class AnyOf final : public Criterion {
  public:
   explicit AnyOf(std::vector<StopWhen> criteria) : criteria_(std::move(criteria)) {}
@@ -384,6 +402,10 @@ StopWhen patience(std::int64_t evaluations) {
   require_parameter(evaluations >= 1, "patience", "be at least 1",
                     static_cast<double>(evaluations));
   return std::make_shared<Patience>(evaluations);
+}
+
+StopWhen after_start(StopWhen criterion) {
+  return std::make_shared<AfterStart>(std::move(criterion));
 }
 
 StopWhen stall(std::int64_t window, double relative) {

@@ -1,7 +1,11 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
+#include "thalweg/certify/second_order.hpp"
 #include "thalweg/method/registry.hpp"
+#include "thalweg/problem/curvature_measurement.hpp"
+#include "thalweg/problem/hessian.hpp"
 #include "thalweg/session/session.hpp"
 
 namespace thalweg {
@@ -19,6 +23,87 @@ bool chosen_by_validation(const Result& result) {
 std::optional<double> bound_at_end(const report::Record& record, const Result& result) {
   const bool all = result.steps >= record.plan->max_steps && record.plan->method == "large-step";
   return all ? record.forecast->log_loss_bound : std::nullopt;
+}
+
+// The third derivative at a point, from above as far as a few iterations tell.
+double third_derivative_at(const Objective& objective, const ConstVectorRef& x, double eps) {
+  RandomStream random(0, "certify-third-derivative");
+  Vector gradient(x.size());
+  objective.value_and_gradient(x, gradient);
+  const CurvatureMeasurement found =
+      measure_curvature(objective, x, gradient, random, /*thorough=*/false);
+  if (!std::isfinite(found.third_derivative) || !std::isfinite(found.hessian_norm)) return 0;
+  // Where there is hardly a third derivative the tolerance is a millionth of the curvature.
+  const double least = 1e-6 * found.hessian_norm;
+  const double rho = CurvatureEnvelope::usual_safety * found.third_derivative;
+  return std::max({rho, least * least / eps, std::numeric_limits<double>::min() / eps});
+}
+
+Certificate certify_curvature(const Claims& claims, const Objective& objective,
+                              const ConstVectorRef& x) {
+  Certificate unaffordable;
+  unaffordable.claim = "second-order";
+  unaffordable.kind = "undecided";
+  constexpr int fewest = 8;
+  const bool whole = claims.most_products >= std::min<std::int64_t>(fewest, x.size());
+  if (claims.most_products > 0 && !whole) {
+    unaffordable.because =
+        "it would take more than its share of the time of the run: thalweg "
+        "certify measures it";
+    return unaffordable;
+  }
+  SecondOrderOptions options;
+  options.eps = claims.eps;
+  options.hessian_lipschitz = claims.hessian_lipschitz > 0
+                                  ? claims.hessian_lipschitz
+                                  : third_derivative_at(objective, x, claims.eps);
+  if (!(options.hessian_lipschitz > 0)) {
+    unaffordable.because = "second and third derivatives are not finite at the point";
+    return unaffordable;
+  }
+  if (claims.most_products > 0)
+    options.max_products = static_cast<int>(std::max<std::int64_t>(fewest, claims.most_products));
+  Certificate certificate = certify_second_order(objective, x, options);
+  certificate.assumptions.push_back({claims.hessian_lipschitz > 0
+                                         ? "rho from the curvature bound at the start"
+                                         : "rho measured at the point, times 1.5",
+                                     options.hessian_lipschitz, Status::unknown});
+  return certificate;
+}
+
+bool is_stationary(const Objective& objective, const ConstVectorRef& x, double eps) {
+  Vector gradient(x.size());
+  objective.value_and_gradient(x, gradient);
+  return gradient.stableNorm() <= eps;
+}
+
+// Hessian products within 5 % of the work of the run; short runs may take a few milliseconds.
+std::int64_t affordable_products(const Objective& objective, const Result& result,
+                                 const report::Record& record) {
+  constexpr double share = 0.05, least_flops = 2e8, gradients_per_product = 2, most = 1000;
+  const auto n = static_cast<double>(objective.dimension());
+  const double gradient_flops = 6 * n * static_cast<double>(objective.sample_count());
+  const double gradients =
+      std::max({static_cast<double>(result.evaluations),
+                static_cast<double>(result.samples) / static_cast<double>(objective.sample_count()),
+                static_cast<double>(result.steps) * record.forecast->step_gradients.value_or(0)});
+  const double flops = std::max(share * gradients * gradient_flops, least_flops);
+  // k products, each with 8 n k flops of orthogonalization beside it.
+  const double by_gradients = flops / (gradients_per_product * gradient_flops);
+  const double by_basis = std::sqrt(flops / (8 * n));
+  return static_cast<std::int64_t>(std::min({by_gradients, by_basis, most}));
+}
+
+// What the run may claim of curvature, and what that may cost.
+void claim_second_order(const Objective& objective, const Result& result,
+                        const report::Record& record, Claims& claims) {
+  const bool delivers = record.forecast->claims_second_order || escapes(record.plan->options);
+  claims.second_order = delivers || has_exact_hessian(objective);
+  if (!claims.second_order) return;
+  claims.only_where_stationary = !delivers && !claims.first_order;
+  if (!delivers)
+    claims.most_products =
+        std::max<std::int64_t>(1, affordable_products(objective, result, record));
 }
 
 }  // namespace
@@ -56,6 +141,8 @@ Claims claims_of(const report::Record& record, const Objective& objective, const
   claims.separates = preflight.separability && preflight.separability->verdict == Separable::yes &&
                      composite && composite->model().linear() && !penalized;
   claims.slack = record.forecast && record.forecast->flow_time ? adapted_flow_slack : 0;
+  if (preflight.value_curvature)
+    claims.hessian_lipschitz = preflight.value_curvature->hessian_lipschitz;
   return claims;
 }
 
@@ -69,6 +156,9 @@ std::vector<Certificate> measure_claims(const Claims& claims, const Objective& o
     certificates.push_back(claims.first_order_sampled
                                ? certify_first_order_sampled(objective, x, claims.eps)
                                : certify_first_order(objective, x, claims.eps));
+  if (claims.second_order &&
+      (!claims.only_where_stationary || is_stationary(objective, x, claims.eps)))
+    certificates.push_back(certify_curvature(claims, objective, x));
   const auto* composite = dynamic_cast<const CompositeObjective*>(&objective);
   if (claims.separates && composite) certificates.push_back(certify_separates(*composite, x));
   return certificates;
@@ -78,7 +168,9 @@ std::vector<Certificate> certify(const Objective& problem, const Vector& start,
                                  const Result& result, const report::Record& record,
                                  const Goal& goal, std::optional<double> eps, bool validated) {
   if (validated && chosen_by_validation(result)) return {};
-  auto certificates = measure_claims(claims_of(record, problem, goal, eps), problem, result.best);
+  Claims claims = claims_of(record, problem, goal, eps);
+  claim_second_order(problem, result, record, claims);
+  auto certificates = measure_claims(claims, problem, result.best);
   const bool predicted = std::any_of(result.trace.begin(), result.trace.end(),
                                      [](const StepRecord& r) { return r.predicted.has_value(); });
   const bool bounded =

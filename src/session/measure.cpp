@@ -14,6 +14,7 @@
 #include "thalweg/model/margin_losses.hpp"
 #include "thalweg/preflight/critical_step.hpp"
 #include "thalweg/preflight/sampling.hpp"
+#include "thalweg/problem/curvature_measurement.hpp"
 #include "thalweg/problem/sample_subset.hpp"
 #include "thalweg/session/session.hpp"
 
@@ -135,6 +136,23 @@ bool divides_by_norm(const Goal& goal) {
                          *goal.method == "normalized");
 }
 
+// A method whose steps or perturbations follow from the bound of the curvature by the value.
+bool asks_for_value_curvature(const Goal& goal) {
+  if (!goal.method || *goal.method == "auto") return false;
+  const auto rule = goal.method_options.find("rule");
+  return leaves_saddles(*goal.method, goal.method_options) || *goal.method == "tamed" ||
+         (rule != goal.method_options.end() && rule->second.starts_with("self-bounding"));
+}
+
+// A stated bound costs nothing; else a few points are measured where a method asks.
+void measure_value_bound(const Objective& problem, const ConstVectorRef& x0, const Goal& goal,
+                         std::uint64_t seed, Preflight& preflight) {
+  const bool stated = stated_curvature_bound(problem).source() != CurvatureBound::Source::none;
+  if (!stated && !asks_for_value_curvature(goal)) return;
+  const ValueCurvature found = measure_value_curvature(problem, x0, {.seed = seed});
+  if (found.source != CurvatureBound::Source::none) preflight.value_curvature = found;
+}
+
 // Some samples of a problem whose evaluations are dear: what is measured by dozens of them, and is
 // no promise, is measured on these.
 std::unique_ptr<SampleSubset> affordable_part(const Objective& problem, const ProblemSize& size,
@@ -217,6 +235,7 @@ Preflight measure(const Objective& problem, const ConstVectorRef& x0, const Subj
   preflight.gradient_check = check_gradient(probed, x0, seed);
   refuse_wrong_gradient(preflight.gradient_check, subject.smooth);
   preflight.start_norm = x0.norm();
+  measure_value_bound(problem, x0, goal, seed, preflight);
   const bool batches = asks_for_sampling(goal);
   if (batches && goal.method != "adam")
     measure_sampled(probed, x0, subject.size, goal, seed, preflight);

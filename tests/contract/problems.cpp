@@ -6,8 +6,14 @@
 #include "thalweg/core/random.hpp"
 #include "thalweg/model/linear_model.hpp"
 #include "thalweg/model/margin_losses.hpp"
+#include "thalweg/model/matrix_completion.hpp"
+#include "thalweg/model/matrix_factorization.hpp"
 #include "thalweg/model/network.hpp"
 #include "thalweg/model/output_losses.hpp"
+#include "thalweg/model/saddle_chain.hpp"
+#include "thalweg/model/strict_saddle.hpp"
+#include "thalweg/model/symmetric_network.hpp"
+#include "thalweg/model/tensor_decomposition.hpp"
 #include "thalweg/problem/composite_objective.hpp"
 
 namespace thalweg::contract {
@@ -245,15 +251,42 @@ Problem exponentials() {
 
 }  // namespace
 
+std::vector<Problem> saddle_problems() {
+  const auto strict = std::make_shared<StrictSaddleObjective>(
+      StrictSaddleObjective::Options{.dimension = 6, .least_curvature = 0.1});
+  const auto chain =
+      std::make_shared<SaddleChainObjective>(SaddleChainObjective::Options{.dimension = 3});
+  const auto factorization =
+      std::make_shared<MatrixFactorizationObjective>(factorization_matrix(6, 2, 1), 2);
+  const auto completion =
+      matrix_completion({.size = 6, .rank = 1, .samples = 8, .seed = 1}).objective;
+  const auto tensor = std::make_shared<TensorDecompositionObjective>(
+      TensorDecompositionObjective::Options{.size = 4, .rank = 2, .seed = 1});
+  const Vector beside = tensor->start() + 0.1 * random_matrix(8, 1, "beside");
+  return {{"strict_saddle", strict, strict->start()},
+          {"saddle_chain", chain, chain->start(1)},
+          {"matrix_factorization", factorization, factorization->start(1, 10)},
+          {"matrix_completion", completion, completion->start(1, 10)},
+          {"tensor_decomposition", tensor, beside}};
+}
+
 std::vector<Problem> gradient_problems() {
   Vector valley(4);
   valley << -1.2, 1, -1.2, 1;
-  return {{"quadratic", std::make_shared<Quadratic>(), Vector::Zero(6)},
-          {"rosenbrock", std::make_shared<Rosenbrock>(), valley}};
+  std::vector<Problem> problems = {{"quadratic", std::make_shared<Quadratic>(), Vector::Zero(6)},
+                                   {"rosenbrock", std::make_shared<Rosenbrock>(), valley}};
+  for (Problem& problem : saddle_problems()) problems.push_back(std::move(problem));
+  return problems;
 }
 
 std::vector<Problem> composite_problems() {
-  return {exponentials(), wide_network(), tall_network(), classifier()};
+  SymmetricNetwork symmetric =
+      symmetric_network({.samples = 30, .inputs = 2, .hidden = 3, .seed = 1});
+  return {exponentials(),
+          wide_network(),
+          tall_network(),
+          classifier(),
+          {"symmetric_network", std::move(symmetric.objective), std::move(symmetric.start)}};
 }
 
 std::vector<Problem> margin_problems() {

@@ -16,8 +16,10 @@ struct Problem {
   Vector start;
 };
 
-/// Problems that offer values and gradients alone.
+/// Problems without outputs: values and gradients, those with saddles exact Hessians too.
 std::vector<Problem> gradient_problems();
+/// The last of them: where the start is on the way to a saddle, or beside one.
+std::vector<Problem> saddle_problems();
 /// Problems that offer outputs and Jacobian too.
 std::vector<Problem> composite_problems();
 /// Linear classifications of two and of three classes, separable and not.

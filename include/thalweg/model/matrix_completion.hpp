@@ -7,17 +7,20 @@
 //   (i,j)   observed entries, with (j, i): both count
 //   E       the residuals there, 0 elsewhere                 (d, d)
 //
-// The sum over the entries, divided by their share: with all observed it is the factorization of
-// matrix_factorization.hpp, and of entries at random its mean.
+// A sample is a pair (i, j), (j, i) or a diagonal entry: N of them. The sum over the entries,
+// divided by their share: with all observed it is the factorization of matrix_factorization.hpp,
+// and of entries at random its mean.
 //
 //     grad f = E U / p,      H V = (P(V U' + U V') U + E V) / p,      P keeps observed entries
 //
 // Where the whole diagonal is observed the value bounds every row, |u_i|^2 = M_ii + E_ii, and with
-//     c(F) = max_j sum_{i observed with j} max(0, M_ii) + 2 sqrt(k p F),    k = max_j observed (.,
-//     j)
-// the curvature (derived here):
+//     c(F) = max_j sum_{i observed with j} max(0, M_ii) + 2 sqrt(k p F),
+// k the most observed entries of a row, the curvature (derived here):
 //     |H| <= (2 c(F) + 2 sqrt(p F)) / p,      |D^3 f| <= 6 sqrt(c(F)) / p.
 // A row without its diagonal entry can be large at no cost: nothing is proved there.
+//
+// Of generated data the minimum is 0. U = 0 is a strict saddle; with few entries observed, or some
+// rows much larger than others, there are local minima above 0.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +34,7 @@
 namespace thalweg {
 
 class MatrixCompletionObjective final : public Objective,
+                                        public FiniteSum,
                                         public TwiceDifferentiable,
                                         public SelfBounding {
  public:
@@ -46,6 +50,8 @@ class MatrixCompletionObjective final : public Objective,
   Index dimension() const override { return size_ * rank_; }
   double value(const ConstVectorRef& x) const override;
   double value_and_gradient(const ConstVectorRef& x, VectorRef g) const override;
+  double value_and_gradient(const ConstVectorRef& x, Batch batch, VectorRef g) const override;
+  Index sample_count() const override { return static_cast<Index>(entries_.size()); }
   std::unique_ptr<Hessian> hessian(const ConstVectorRef& x) const override;
   /// Source::none unless the whole diagonal is observed.
   CurvatureBound curvature_bound() const override;
@@ -61,14 +67,17 @@ class MatrixCompletionObjective final : public Objective,
 
  private:
   class Curvature;
+  /// The sum over one sample, not yet divided by 4 p; adds its part of the gradient, times `scale`.
+  double add_sample(const Entry& entry, const ConstVectorRef& x, double scale, VectorRef g) const;
+
   Index size_, rank_;
   std::vector<Entry> entries_;  // row <= column
   double share_ = 1;
 };
 
 struct MatrixCompletionOptions {
-  Index size = 30;               ///< d >= 1
-  Index rank = 2;                ///< r in 1 .. d
+  Index size = 30;                 ///< d >= 1
+  Index rank = 2;                  ///< r in 1 .. d
   std::optional<Index> samples{};  ///< pairs i < j observed, 0 .. d (d - 1) / 2; absent: half
   std::uint64_t seed = 0;
   void validate() const;  ///< throws UsageError naming every violated range

@@ -21,6 +21,7 @@ struct Forecast {
                   ///< s* = (N/2) ln(C0 / target) unless given; absent for the tau rule
   std::optional<double> steps;
   std::optional<double> seconds;
+  std::optional<double> step_gradients;  ///< work of one step, in full gradients
   std::optional<double> bytes;
   bool claims_global_minimum =
       false;  ///< the target loss at a proved lower bound is promised (exit code 7 if refuted)

@@ -46,6 +46,8 @@ StopWhen stopping(const Goal& goal, const report::Record& record, const StopOpti
 
 /// The phases of a large-step run; absent for other methods.
 std::optional<report::PhasesSection> phases_of(const Result& result, const Plan& plan);
+/// Absent where the method leaves no stationary points.
+std::optional<report::EscapesSection> escapes_of(const Result& result, const Plan& plan);
 
 /// The outcome at the returned point, without metrics.
 report::OutcomeSection outcome_of(const Objective& problem, const Result& result);
@@ -61,7 +63,12 @@ struct Claims {
   /// first_order from batches, with a confidence: sampled methods on problems whose full gradient
   /// takes more than a second or so.
   bool first_order_sampled = false;
-  bool separates = false;  ///< every margin is above 0
+  bool separates = false;        ///< every margin is above 0
+  bool second_order = false;     ///< |g| <= eps and lambda_min >= -sqrt(rho eps)
+  double hessian_lipschitz = 0;  ///< rho; 0: measured at the point
+  /// Of the Hessian, that the second-order certificate may take; 0: as many as it needs.
+  std::int64_t most_products = 0;
+  bool only_where_stationary = false;  ///< second_order only where |g| <= eps
 };
 
 /// Without a target loss a global minimum means this share of the loss at the start, and above a

@@ -56,6 +56,47 @@ TEST(MatrixCompletion, BoundsItsCurvatureWhereTheDiagonalIsObserved) {
   EXPECT_EQ(open.curvature_bound().source(), CurvatureBound::Source::none);
 }
 
+TEST(MatrixCompletion, IsTheMeanOverItsSamples) {
+  const auto problem = matrix_completion({.size = 6, .rank = 2, .samples = 7, .seed = 1}).objective;
+  ASSERT_EQ(problem->sample_count(), 13);
+  const Vector x = points_of_all_sizes(12, 1, 0, 0, "completion")[0];
+  Vector g(12), part(12), mean = Vector::Zero(12);
+  const double f = problem->value_and_gradient(x, g);
+  std::vector<Index> all;
+  double value = 0;
+  for (Index k = 0; k < 13; ++k) {
+    all.push_back(k);
+    value += problem->value_and_gradient(x, std::vector<Index>{k}, part) / 13;
+    mean += part / 13;
+  }
+  EXPECT_NEAR(value, f, 1e-13 * f);
+  EXPECT_LT((mean - g).norm(), 1e-13 * g.norm());
+  EXPECT_NEAR(problem->value_and_gradient(x, all, part), f, 1e-13 * f);
+  EXPECT_LT((part - g).norm(), 1e-13 * g.norm());
+  // A sample may occur more than once.
+  const double twice = problem->value_and_gradient(x, std::vector<Index>{4, 4}, part);
+  EXPECT_NEAR(twice, problem->value_and_gradient(x, std::vector<Index>{4}, mean), 1e-15);
+  EXPECT_LT((part - mean).norm(), 1e-14);
+}
+
+// With few entries descent may end above 0 where H is positive definite: no escape leads out.
+TEST(MatrixCompletion, HasLocalMinimaAboveTheGlobalOne) {
+  const auto problem =
+      matrix_completion({.size = 12, .rank = 1, .samples = 40, .seed = 4}).objective;
+  const CurvatureBound bound = problem->curvature_bound();
+  int found = 0;
+  for (const std::uint64_t seed : {0, 1, 2, 3, 4, 5, 6, 7}) {
+    Vector x = problem->start(seed, 100), g(12);
+    for (int step = 0; step < 20000; ++step) {
+      const double f = problem->value_and_gradient(x, g);
+      x -= g / bound.hessian_norm(f);
+    }
+    const double lowest = smallest_eigenvalue(*problem, x);
+    if (problem->value(x) > 0.01 && g.norm() < 1e-10 && lowest > 1e-3) ++found;
+  }
+  EXPECT_GT(found, 0);
+}
+
 TEST(MatrixCompletion, ObservesDistinctPairs) {
   const MatrixCompletion made = matrix_completion({.size = 9, .rank = 1, .samples = 36});
   EXPECT_EQ(made.objective->observed_share(), 1);

@@ -72,6 +72,9 @@ TEST(SelfBounding, SpectralNormsAreBoundedFromAbove) {
     EXPECT_LE(bound, largest * 1.02);
   }
   EXPECT_EQ(squared_norm_bound({Matrix::Zero(3, 2)}), 0);
+  // Too large for a matrix of its own: the trace.
+  const Matrix wide = random.normal_vector(2 * 4001).reshaped(4001, 2);
+  EXPECT_DOUBLE_EQ(squared_norm_bound({wide}), wide.squaredNorm());
 }
 
 struct Rows {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 
@@ -23,6 +24,14 @@ double spread(const Vector& x, Index inputs, Index hidden) {
   return largest;
 }
 
+// All units become the first one, so that rounding cannot part them in a long run.
+void restore(Vector& x, Index inputs, Index hidden) {
+  for (Index k = 1; k < hidden; ++k) {
+    x.segment(k * inputs, inputs) = x.head(inputs).eval();
+    for (const Index block : {hidden * inputs, hidden * inputs + hidden}) x[block + k] = x[block];
+  }
+}
+
 TEST(SymmetricNetwork, HoldsGradientDescentInItsSymmetry) {
   const SymmetricNetwork made = symmetric_network({.samples = 100, .seed = 1});
   Vector x = made.start, g(x.size());
@@ -36,6 +45,33 @@ TEST(SymmetricNetwork, HoldsGradientDescentInItsSymmetry) {
   }
   EXPECT_LT(made.objective->value(x), before);
   EXPECT_LT(spread(x, 2, 4), 1e-10);
+}
+
+// The end of a descent within the symmetry is a strict saddle: parting the units lowers the loss.
+TEST(SymmetricNetwork, EndsAtAStrictSaddle) {
+  for (const std::uint64_t seed : {0, 1, 2}) {
+    const SymmetricNetwork made = symmetric_network({.seed = seed});
+    Vector x = made.start, g(x.size());
+    for (int step = 0; step < 20000; ++step) {
+      made.objective->value_and_gradient(x, g);
+      x -= 0.1 * g;
+      restore(x, 2, 4);
+    }
+    EXPECT_LT(g.norm(), 1e-5);
+    const Index n = x.size();
+    Matrix h(n, n);
+    Vector up(n), down(n);
+    constexpr double step = 1e-5;
+    for (Index j = 0; j < n; ++j) {
+      made.objective->value_and_gradient(x + step * Vector::Unit(n, j), up);
+      made.objective->value_and_gradient(x - step * Vector::Unit(n, j), down);
+      h.col(j) = (up - down) / (2 * step);
+    }
+    const Eigen::SelfAdjointEigenSolver<Matrix> solved((h + h.transpose()) / 2);
+    EXPECT_LT(solved.eigenvalues()[0], -1e-3) << "seed " << seed;
+    const Vector away = x + 0.01 * solved.eigenvectors().col(0);
+    EXPECT_LT(made.objective->value(away), made.objective->value(x));
+  }
 }
 
 TEST(SymmetricNetwork, IsTheNetworkOfOneUnit) {

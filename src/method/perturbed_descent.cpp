@@ -121,7 +121,7 @@ StepRecord PerturbedDescent::advance(const Objective& problem, PerturbedState& s
   if (state.gradient.stableNorm() <= perturbation_.eps) {
     if (perturbation_.certificate && state.checks.due(state.x))
       if (auto ended = ask(problem, state, context, made)) return *ended;
-    if (state.since < 0 || static_cast<double>(state.since) > state.waiting)
+    if (state.since < 0 || static_cast<double>(state.since) > state.waiting || is_elsewhere(state))
       return perturb(problem, state, context, std::move(made));
   } else {
     state.checks.reset();
@@ -130,6 +130,14 @@ StepRecord PerturbedDescent::advance(const Objective& problem, PerturbedState& s
       state.since >= 0 && !waits && static_cast<double>(state.since) < state.waiting + 1;
   if (judged && state.value > state.saved_value - state.decrease) return give_back(problem, state);
   return descend(problem, state, std::move(made));
+}
+
+// The round of the last perturbation has gained what it had to, and led to where the curvature may
+// be another.
+bool PerturbedDescent::is_elsewhere(const PerturbedState& state) const {
+  if (!perturbation_.certificate || state.since <= 0) return false;
+  return state.value <= state.saved_value - state.decrease &&
+         (state.x - state.saved).norm() > std::sqrt(perturbation_.eps / state.hessian_lipschitz);
 }
 
 // The record of a run that ends here, where the point is of second order.

@@ -4,6 +4,7 @@
 
 #include "thalweg/certify/second_order.hpp"
 #include "thalweg/method/registry.hpp"
+#include "thalweg/method/saddle_theory.hpp"
 #include "thalweg/problem/curvature_measurement.hpp"
 #include "thalweg/problem/hessian.hpp"
 #include "thalweg/session/session.hpp"
@@ -33,10 +34,9 @@ double third_derivative_at(const Objective& objective, const ConstVectorRef& x, 
   const CurvatureMeasurement found =
       measure_curvature(objective, x, gradient, random, /*thorough=*/false);
   if (!std::isfinite(found.third_derivative) || !std::isfinite(found.hessian_norm)) return 0;
-  // Where there is hardly a third derivative the tolerance is a millionth of the curvature.
-  const double least = 1e-6 * found.hessian_norm;
   const double rho = CurvatureEnvelope::usual_safety * found.third_derivative;
-  return std::max({rho, least * least / eps, std::numeric_limits<double>::min() / eps});
+  const double least = least_hessian_lipschitz(found.hessian_norm, eps, /*proved=*/false);
+  return std::max({rho, least, std::numeric_limits<double>::min() / eps});
 }
 
 Certificate certify_curvature(const Claims& claims, const Objective& objective,
@@ -142,7 +142,11 @@ Claims claims_of(const report::Record& record, const Objective& objective, const
                      composite && composite->model().linear() && !penalized;
   claims.slack = record.forecast && record.forecast->flow_time ? adapted_flow_slack : 0;
   if (preflight.value_curvature)
-    claims.hessian_lipschitz = preflight.value_curvature->hessian_lipschitz;
+    claims.hessian_lipschitz =
+        std::max(preflight.value_curvature->hessian_lipschitz,
+                 least_hessian_lipschitz(
+                     preflight.value_curvature->smoothness, claims.eps,
+                     preflight.value_curvature->source != CurvatureBound::Source::measured));
   return claims;
 }
 

@@ -65,6 +65,7 @@ class PerturbedDescent : public MethodFor<Objective, PerturbedState> {
   void refit(PerturbedState& state) const;
   std::optional<StepRecord> ask(const Objective& problem, PerturbedState& state,
                                 const Context& context, StepRecord& made) const;
+  bool is_elsewhere(const PerturbedState& state) const;
   StepRecord perturb(const Objective& problem, PerturbedState& state, const Context& context,
                      StepRecord made) const;
   StepRecord descend(const Objective& problem, PerturbedState& state, StepRecord made) const;

@@ -204,6 +204,7 @@ int conclude(const Console& console, const RunFolder& folder, Session& session,
   record.outcome = outcome_of(*session.problem.objective, result);
   add_metrics(*record.outcome, session.problem, result.best);
   record.phases = phases_of(result, *record.plan);
+  record.escapes = escapes_of(result, *record.plan);
   record.robust = robust_section(session.problem, result.best);
   add_plateaus(record, *session.problem.objective, session.start, result, watch,
                session.settings.goal);

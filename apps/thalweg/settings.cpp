@@ -165,6 +165,12 @@ double take_number(WordReader& words, std::map<std::string, std::string>& option
   return otherwise;
 }
 
+// Whether the method that was asked for has an option of that name itself.
+bool method_has_own(WordReader& words, const std::string& key) {
+  const auto found = std::ranges::find(methods(), words.text("method"), &MethodInfo::name);
+  return found != methods().end() && has_own_option(*found, key);
+}
+
 /// Takes the options of the problem out of those of the method.
 LossOptions take_loss(WordReader& words, std::map<std::string, std::string>& options) {
   LossOptions loss;
@@ -181,7 +187,8 @@ LossOptions take_loss(WordReader& words, std::map<std::string, std::string>& opt
       loss.kind = static_cast<LossOptions::Kind>(found - loss_names.begin());
   }
   loss.degree = number("degree", 0, true, loss.degree);
-  if (options.contains("scale")) {
+  // `tamed` has a scale of its own; of a robust loss it is that of the loss.
+  if (options.contains("scale") && (loss.robust() || !method_has_own(words, "scale"))) {
     loss.scale = number("scale", 0, true, 1);
     if (!loss.robust())
       words.complain("--option scale is for --option loss=huber, cauchy or tukey");
@@ -229,11 +236,6 @@ std::vector<std::string> given_of_problem(const WordReader& words) {
   return given;
 }
 
-bool has_own_preset(WordReader& words) {
-  const auto found = std::ranges::find(methods(), words.text("method"), &MethodInfo::name);
-  return found != methods().end() && has_own_option(*found, "preset");
-}
-
 /// Their start is a vector that is given up to its size.
 const std::vector<std::string> problems_with_start_scale = {
     "phase-retrieval", "matrix-factorization", "matrix-completion", "tensor-decomposition"};
@@ -253,7 +255,7 @@ BuiltInSettings read_built_in(WordReader& words, const std::string& problem,
     built_in.start_scale = take_number(words, options, "start-scale", 1, 0, false);
   if (problem == "dro") take_robust(words, options, built_in);
   // Methods that leave saddles have a preset of their own.
-  if (!options.contains("preset") || has_own_preset(words)) return built_in;
+  if (!options.contains("preset") || method_has_own(words, "preset")) return built_in;
   const std::string preset = take(options, "preset");
   if (preset != "published" || problem.empty())
     words.complain(problem.empty()
@@ -354,7 +356,7 @@ std::vector<OptionSpec> problem_options() {
        "tensor-decomposition (10), units of symmetric-network (4)"},
       {"rank", "R",
        "columns of matrix-factorization (default 3) and matrix-completion (2), components of "
-       "tensor-decomposition (4)"},
+       "tensor-decomposition (3)"},
       {"noise", "S", "phase-retrieval: standard deviation of the intensities (default 4)"},
       {"complex", "", "phase-retrieval: complex amplitudes and parameters"},
       {"exponent", "P", "power: p of |x|^p (default 4)"},

@@ -209,7 +209,8 @@ class Search {
       if (!is_checked(space_.size())) return false;
       const LongLanczos::Pair pair = space_.smallest();
       const double low = lower_bound(space_, pair.value, pair.largest, limit_);
-      return pair.value - low <= std::max(options_.tolerance * std::abs(pair.value), margin());
+      return pair.value - low <= std::max({options_.tolerance * std::abs(pair.value),
+                                           options_.absolute_tolerance, margin()});
     }
     const double threshold = *options_.threshold;
     if (space_.has_below(threshold - margin())) {
@@ -245,6 +246,8 @@ void SmallestEigenvalueOptions::validate() const {
   checker.require(max_products >= 1, "max_products", "be at least 1", max_products);
   checker.require(max_bytes > 0, "max_bytes", "be above 0", max_bytes);
   checker.require(tolerance >= 0, "tolerance", "be at least 0", tolerance);
+  checker.require(absolute_tolerance >= 0, "absolute_tolerance", "be at least 0",
+                  absolute_tolerance);
   checker.require(product_error >= 0, "product_error", "be at least 0", product_error);
   checker.throw_if_any();
 }

@@ -7,14 +7,19 @@ namespace thalweg {
 
 double curvature_tolerance(double eps, double rho) { return std::sqrt(rho * eps); }
 
+double least_hessian_lipschitz(double smoothness, double eps, bool proved) {
+  const double least = (proved ? 1e-6 : 1e-2) * smoothness;
+  return least * least / eps;
+}
+
 SaddleConstants saddle_constants(const CurvatureBound& bound, double value, double lower_bound,
                                  double eps) {
-  constexpr double perturbed_by = 2, least_share = 1e-6;
+  constexpr double perturbed_by = 2;
   SaddleConstants constants;
   const CurvatureBound::Bound around = bound.near(value + perturbed_by - 1, 1);
   constants.smoothness = around.hessian_norm;
-  const double least = least_share * constants.smoothness;
-  constants.hessian_lipschitz = std::max(around.third_derivative, least * least / eps);
+  constants.hessian_lipschitz = std::max(
+      around.third_derivative, least_hessian_lipschitz(constants.smoothness, eps, bound.proved()));
   constants.gap =
       std::isfinite(lower_bound) ? std::max(0.0, value - lower_bound) : 1 + std::abs(value);
   constants.radius = around.radius;

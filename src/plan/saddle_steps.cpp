@@ -32,18 +32,16 @@ SaddlePreset preset_of(const Plan& plan) {
 
 // l and rho in force: given, or those of preflight.
 SaddleConstants constants_of(const ValueCurvature& curvature, const Options& options, double eps) {
-  constexpr double least_share = 1e-6;  // as in saddle_constants
   SaddleConstants constants;
   const double l = number(options, "smoothness"), rho = number(options, "hessian-lipschitz");
   constants.smoothness = l > 0 ? l : curvature.smoothness;
-  const double least = least_share * constants.smoothness;
-  constants.hessian_lipschitz =
-      rho > 0 ? rho : std::max(curvature.hessian_lipschitz, least * least / eps);
-  constants.gap = curvature.gap;
-  constants.radius = curvature.radius;
   constants.source = curvature.source;
   constants.proved = curvature.source == CurvatureBound::Source::closed_form ||
                      curvature.source == CurvatureBound::Source::constant;
+  const double least = least_hessian_lipschitz(constants.smoothness, eps, constants.proved);
+  constants.hessian_lipschitz = rho > 0 ? rho : std::max(curvature.hessian_lipschitz, least);
+  constants.gap = curvature.gap;
+  constants.radius = curvature.radius;
   return constants;
 }
 
@@ -68,17 +66,18 @@ void choose_perturbation(const ProblemSize& size, const Preflight& preflight, do
   if (plan.method == "tamed" && preflight.initial_gradient_norm > 0)
     fill(plan.options, "scale", 1 / preflight.initial_gradient_norm);
   plan.decisions.push_back(
-      {"curvature", fmt::format("l {:.4g}, rho {:.4g}", constants.smoothness,
-                                constants.hessian_lipschitz),
-       fmt::format("{} at f(x0) + 2", to_string(curvature.source)), {}});
+      {"curvature",
+       fmt::format("l {:.4g}, rho {:.4g}", constants.smoothness, constants.hessian_lipschitz),
+       fmt::format("{} at f(x0) + 2", to_string(curvature.source)),
+       {}});
   if (!perturbs(plan)) return;
   fill(plan.options, "radius", rule.radius);
   fill(plan.options, "waiting", rule.waiting);
   fill(plan.options, "decrease", rule.decrease);
   plan.decisions.push_back(
       {"perturbation",
-       fmt::format("radius {}, waiting time {} steps, required decrease {}",
-                   plan.options["radius"], plan.options["waiting"], plan.options["decrease"]),
+       fmt::format("radius {}, waiting time {} steps, required decrease {}", plan.options["radius"],
+                   plan.options["waiting"], plan.options["decrease"]),
        rule.chi > 0 ? fmt::format("eps {:.3g}, failure probability {:.3g}, chi {:.3g}", eps,
                                   delta_of(plan.options), rule.chi)
                     : fmt::format("practical: larger than the published ones, without a proof"),
@@ -104,11 +103,9 @@ void forecast_saddles(const ProblemSize& size, const Preflight& preflight, const
   forecast.claims_second_order = own;
   if (!own || !preflight.value_curvature) return;
   const double eps = number(plan.options, "eps");
-  const SaddleConstants constants =
-      constants_of(*preflight.value_curvature, plan.options, eps);
+  const SaddleConstants constants = constants_of(*preflight.value_curvature, plan.options, eps);
   forecast.assumptions.push_back(
-      {fmt::format("curvature bounded by the value: l and rho ({})",
-                   to_string(constants.source)),
+      {fmt::format("curvature bounded by the value: l and rho ({})", to_string(constants.source)),
        constants.smoothness, constants.proved ? Status::pass : Status::unknown});
   if (!perturbs(plan)) return;
   const PerturbationRule rule = perturbation_rule(constants, count(size.parameters), eps,

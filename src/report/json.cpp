@@ -464,6 +464,21 @@ void fields(Archive& a, PhasesSection& p) {
 }
 
 template <class Archive>
+void fields(Archive& a, EscapesSection::Heuristic& h) {
+  a("step", h.step);
+  a("radius", h.radius);
+}
+
+template <class Archive>
+void fields(Archive& a, EscapesSection& e) {
+  a("count", e.count);
+  a("steps", e.steps);
+  a.unless_empty("heuristic", e.heuristic);
+  a("certificate_step", e.certificate_step);
+  a("waiting_end_step", e.waiting_end_step);
+}
+
+template <class Archive>
 void fields(Archive& a, RobustSection& r) {
   a("divergence", r.divergence);
   a("lambda", r.lambda);
@@ -603,6 +618,7 @@ void fields(Archive& a, Record& r) {
   a("forecast", r.forecast);
   a("outcome", r.outcome);
   a("phases", r.phases);
+  a("escapes", r.escapes);
   a("robust", r.robust);
   a.unless_empty("plateaus", r.plateaus);
   a.unless_empty("certificates", r.certificates);

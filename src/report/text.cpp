@@ -243,6 +243,30 @@ std::string describe_phases(const PhasesSection& phases) {
   return text;
 }
 
+std::string describe_escapes(const EscapesSection& escapes, bool restarts) {
+  constexpr std::size_t most_named = 8;
+  std::string text = fmt::format("{}: {}", restarts ? "restarts" : "escapes", escapes.count);
+  if (!escapes.steps.empty()) {
+    const auto named = std::min(escapes.steps.size(), most_named);
+    text += fmt::format(", at step{} {}{}", escapes.steps.size() > 1 ? "s" : "",
+                        fmt::join(escapes.steps.begin(),
+                                  escapes.steps.begin() + static_cast<std::ptrdiff_t>(named), ", "),
+                        escapes.steps.size() > named ? ", ..." : "");
+  }
+  text += "\n";
+  for (const EscapesSection::Heuristic& h : escapes.heuristic)
+    text += fmt::format("  step {}: degenerate, heuristic radius {:.3g}\n", h.step, h.radius);
+  if (escapes.certificate_step)
+    text += fmt::format("  ended by the second-order certificate at step {}",
+                        *escapes.certificate_step);
+  if (escapes.certificate_step && escapes.waiting_end_step)
+    text += fmt::format("; the published waiting time ends at step {}", *escapes.waiting_end_step);
+  else if (escapes.waiting_end_step)
+    text +=
+        fmt::format("  ended by the published waiting time at step {}", *escapes.waiting_end_step);
+  return escapes.certificate_step || escapes.waiting_end_step ? text + "\n" : text;
+}
+
 std::string describe_robust(const RobustSection& robust) {
   std::string text = fmt::format("robust: {}, lambda {:g}\n  psi         {:.6g} at eta {:.4g}\n",
                                  robust.divergence, robust.lambda, robust.psi, robust.eta);
@@ -352,6 +376,8 @@ std::string text_after_run(const Record& record) {
   if (!record.outcome) return {};
   std::string text = "\n" + describe_outcome(*record.outcome, record.forecast);
   if (record.phases) text += describe_phases(*record.phases);
+  if (record.escapes)
+    text += describe_escapes(*record.escapes, record.plan && record.plan->method == "restarted");
   if (record.robust) text += describe_robust(*record.robust);
   if (!record.plateaus.empty()) text += describe_plateaus(record.plateaus);
   if (record.solution) text += describe_solution(*record.solution);

@@ -99,6 +99,35 @@ std::optional<report::PhasesSection> phases_of(const Result& result, const Plan&
   return phases;
 }
 
+std::optional<report::EscapesSection> escapes_of(const Result& result, const Plan& plan) {
+  constexpr std::size_t most_steps = 100;
+  constexpr double most = 1e15;  // steps
+  const StepRecord& last = result.trace.back();
+  if (!last.escapes) return std::nullopt;
+  report::EscapesSection section;
+  section.count = static_cast<std::int64_t>(*last.escapes);
+  double before = 0;
+  std::int64_t last_escape = -1;
+  for (const StepRecord& record : result.trace) {
+    if (record.heuristic_radius)
+      section.heuristic.push_back({record.iteration, *record.heuristic_radius});
+    if (record.escapes.value_or(before) <= before) continue;
+    before = *record.escapes;
+    last_escape = record.iteration;
+    if (section.steps.size() < most_steps) section.steps.push_back(record.iteration);
+  }
+  const std::string& criterion = result.reason.criterion;
+  if (criterion == "second-order") section.certificate_step = last.iteration;
+  const auto waiting = plan.options.find("waiting");
+  if (criterion == "waiting-time")
+    section.waiting_end_step = last.iteration;
+  else if (section.certificate_step && last_escape >= 0 && waiting != plan.options.end() &&
+           (plan.method == "perturbed" || plan.method == "tamed"))
+    section.waiting_end_step =
+        last_escape + static_cast<std::int64_t>(std::min(std::stod(waiting->second), most)) + 1;
+  return section;
+}
+
 Solved solve(const Objective& problem, const ConstVectorRef& x0, const Goal& goal,
              const SolveOptions& options) {
   const Subject subject = options.subject.value_or(Subject{.size = describe(problem)});
@@ -130,6 +159,7 @@ Solved solve(const Objective& problem, const ConstVectorRef& x0, const Goal& goa
   record.outcome = outcome_of(problem, result);
   record.phases = phases_of(result, *record.plan);
   add_plateaus(record, problem, x0, result, watch, goal);
+  record.escapes = escapes_of(result, *record.plan);
   record.certificates = certify(problem, x0, result, record, goal, std::nullopt, validated);
   if (result.best.size() <= most_solution_numbers)
     record.solution = report::SolutionSection{.parameters = result.best, .digits = std::nullopt};

@@ -313,6 +313,12 @@ class Misuse(RobustTest):
                 self.assert_error(self.run_in_folder(*words), 2, pattern)
         self.assertFalse((self.folder / "thalweg-run").exists())
 
+    def test_a_method_may_have_a_scale_of_its_own(self):
+        ran = self.run_in_folder("plan", "t.csv", "--target", "y", "--model", "linear", "--method", "tamed",
+                                 "--option", "scale=0.25", "--json")
+        self.assert_exit(ran, 0)
+        self.assertEqual(float(ran.json()["plan"]["options"]["scale"]), 0.25)
+
     def test_a_flat_start_is_refused(self):
         # Zero parameters predict the mean: the scale is smaller than the smallest residual there.
         mean, spread = statistics.fmean(self.y), deviation(self.y)

@@ -33,6 +33,8 @@ struct SmallestEigenvalueOptions {
   /// Where the answer is no, the search goes on until the Ritz value is known to this, relative; 0:
   /// it ends at once. Estimated by residual^2 / gap.
   double tolerance = 1e-7;
+  /// Without a threshold: bounds this near to each other are enough, besides `tolerance`.
+  double absolute_tolerance = 0;
   /// Error of a product with a unit vector, besides the rounding of the recurrence: widens both
   /// bounds.
   double product_error = 0;

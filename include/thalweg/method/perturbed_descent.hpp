@@ -12,6 +12,7 @@
 namespace thalweg {
 
 struct PerturbedState : FirstOrderState {
+  std::int64_t curvature_evaluations = 0;  ///< that the start took; 0 from the first step on
   CurvatureWatch curvature;
   // In force: as given, else derived from the bound.
   double smoothness = 0, hessian_lipschitz = 0;
@@ -65,6 +66,7 @@ class PerturbedDescent : public MethodFor<Objective, PerturbedState> {
   void refit(PerturbedState& state) const;
   std::optional<StepRecord> ask(const Objective& problem, PerturbedState& state,
                                 const Context& context, StepRecord& made) const;
+  bool is_elsewhere(const PerturbedState& state) const;
   StepRecord perturb(const Objective& problem, PerturbedState& state, const Context& context,
                      StepRecord made) const;
   StepRecord descend(const Objective& problem, PerturbedState& state, StepRecord made) const;

@@ -60,6 +60,21 @@ struct PhasesSection {
   /// Since when the loss is both: at most 1/eta, and falling at every step.
   std::optional<std::int64_t> stable_since;
 };
+/// Moves that left a stationary point: perturbations, steps along curvature, restarts.
+struct EscapesSection {
+  std::int64_t count = 0;
+  std::vector<std::int64_t> steps;  ///< of the recorded ones, the first 100
+  /// Perturbations at degenerate points, whose radius no theory sets.
+  struct Heuristic {
+    std::int64_t step = 0;
+    double radius = 0;
+  };
+  std::vector<Heuristic> heuristic;
+  /// perturbed, and tamed in its perturbed form: the end by the certificate, and what the published
+  /// rule alone would have gone on to, where nothing else happened.
+  std::optional<std::int64_t> certificate_step;
+  std::optional<std::int64_t> waiting_end_step;
+};
 /// A distributionally robust objective at the returned point.
 struct RobustSection {
   std::string divergence;
@@ -153,6 +168,7 @@ struct Record {
   std::optional<Forecast> forecast;
   std::optional<OutcomeSection> outcome;
   std::optional<PhasesSection> phases;
+  std::optional<EscapesSection> escapes;
   std::optional<RobustSection> robust;
   std::vector<PlateauDiagnosis> plateaus;  ///< what the run stood still on, in order
   std::vector<Certificate> certificates;

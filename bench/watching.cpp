@@ -41,14 +41,14 @@ Json watching(const std::map<std::string, std::string>& given) {
                          {"inputs", "8"},
                          {"widths", "64,64"},
                          {"batch", "0"},
-                         {"steps", "100"},
+                         {"steps", "plan"},
                          {"repeats", "5"}},
                         given);
   const Training task =
       training(options.number("rows"), options.number("inputs"), options.numbers("widths"));
   Goal goal;
   goal.method = options.text("method");
-  goal.max_steps = options.number("steps");
+  if (options.text("steps") != "plan") goal.max_steps = options.number("steps");
   if (options.text("batch") != "0") goal.method_options["batch"] = options.text("batch");
 
   report::Record record;

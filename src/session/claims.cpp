@@ -15,6 +15,7 @@ namespace thalweg {
 namespace {
 
 constexpr double affordable_numbers = 1e10;  // parameters times samples of a full gradient
+constexpr Index part_samples = 2048;         // on which the third derivative is measured then
 constexpr double adapted_flow_slack = 0.01;  // where it lands on a flow time, not on the loss
 
 // A point that the validation rows chose on the way makes no claim about the training objective.
@@ -43,9 +44,8 @@ double third_derivative_at(const Objective& objective, const ConstVectorRef& x, 
 
 // Of a problem whose full gradients cost too much a measurement on some samples has to do.
 std::unique_ptr<SampleSubset> part_of(const Claims& claims, const Objective& objective) {
-  constexpr Index samples = 2048;
-  if (!claims.first_order_sampled || objective.sample_count() <= samples) return nullptr;
-  return std::make_unique<SampleSubset>(objective, samples, 0);
+  if (!claims.first_order_sampled || objective.sample_count() <= part_samples) return nullptr;
+  return std::make_unique<SampleSubset>(objective, part_samples, 0);
 }
 
 Certificate certify_curvature(const Claims& claims, const Objective& objective,
@@ -95,13 +95,19 @@ bool is_stationary(const Objective& objective, const ConstVectorRef& x, double e
   return gradient.stableNorm() <= eps;
 }
 
-// Hessian products within the certificate's share of the work of the run.
+// Hessian products within the certificate's share of the work of the run, after what it takes
+// beside them: gradients at the point and their confirmation, and rho where it is not known.
 std::int64_t affordable_products(const Objective& objective, const Result& result,
-                                 const report::Record& record) {
-  constexpr double gradients_per_product = 2;
+                                 const report::Record& record, const Claims& claims) {
+  constexpr double gradients_per_product = 2, beside = 9, rho_gradients = 21;
   const WorkShare share = work_share(objective, result, record, certificate_share);
+  const double part = claims.first_order_sampled
+                          ? std::min(1.0, static_cast<double>(part_samples) /
+                                              static_cast<double>(objective.sample_count()))
+                          : 1;
+  const double fixed = part * (beside + (claims.hessian_lipschitz > 0 ? 0 : rho_gradients));
   return static_cast<std::int64_t>(
-      std::min(share.gradients / gradients_per_product, share.most_products));
+      std::min((share.gradients - fixed) / gradients_per_product, share.most_products));
 }
 
 // What the run may claim of curvature, and what that may cost.
@@ -113,7 +119,7 @@ void claim_second_order(const Objective& objective, const Result& result,
   claims.only_where_stationary = !delivers && !claims.first_order;
   if (!delivers)
     claims.most_products =
-        std::max<std::int64_t>(1, affordable_products(objective, result, record));
+        std::max<std::int64_t>(1, affordable_products(objective, result, record, claims));
 }
 
 }  // namespace

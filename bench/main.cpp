@@ -31,7 +31,8 @@ constexpr const char* usage =
     "  batch   --rows N --inputs D --widths 256,128 --outputs Q --batch B --precision float32 "
     "--updates U\n"
     "          an update of mini-batch training: gradient on a batch, and x -= eta g\n"
-    "  watching --method M --rows N --inputs D --widths 64,64 --batch B --steps plan --repeats R\n"
+    "  watching --method M --data FILE --rows N --inputs D --widths 64,64 --batch B --steps plan "
+    "--repeats R\n"
     "          a training run with and without watch for plateaus, diagnosis and certificates\n"
     "Without --json one line per number. Times are medians of repeats, in seconds.\n";
 

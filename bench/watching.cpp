@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "bench.hpp"
+#include "thalweg/data/dataset.hpp"
 #include "thalweg/method/registry.hpp"
 #include "thalweg/model/network.hpp"
 #include "thalweg/model/output_losses.hpp"
@@ -12,40 +13,57 @@
 namespace thalweg::bench {
 namespace {
 
-// A smooth function of the inputs with noise, standardized; the rows of a table such as concrete.
+struct Rows {
+  Matrix inputs, targets;  // (N, D) and (N, 1), standardized
+};
+
+// A smooth function of the inputs, with noise.
+Rows made_up(Index count, Index columns) {
+  Rows rows{normal_matrix(count, columns, "inputs"), {}};
+  const Matrix directions =
+      normal_matrix(columns, 4, "directions") / std::sqrt(static_cast<double>(columns));
+  rows.targets = (rows.inputs * directions).array().sin().rowwise().sum().matrix() +
+                 0.3 * normal_matrix(count, 1, "noise");
+  rows.targets.array() -= rows.targets.mean();
+  rows.targets /= std::sqrt(rows.targets.squaredNorm() / static_cast<double>(count));
+  return rows;
+}
+
+// A table with the target last.
+Rows from_file(const std::string& path) {
+  const Table table = read_table(path);
+  DatasetOptions options;
+  options.targets = {table.columns.back().name};
+  Dataset dataset = make_dataset(table, options);
+  return {std::move(dataset.train.inputs), std::move(dataset.train.targets)};
+}
+
 struct Training {
+  Training(const Rows& rows, std::vector<Index> widths)
+      : network({.inputs = rows.inputs.cols(), .hidden = std::move(widths), .outputs = 1}),
+        objective(network.on(rows.inputs), std::make_shared<SquaredLoss>(rows.targets)),
+        start(network.initial_parameters(1)) {}
   Network network;
   CompositeObjective objective;
   Vector start;
 };
 
-Training training(Index rows, Index inputs, std::vector<Index> widths) {
-  const Matrix table = normal_matrix(rows, inputs, "inputs");
-  const Matrix noise = normal_matrix(rows, 1, "noise");
-  const Matrix directions =
-      normal_matrix(inputs, 4, "directions") / std::sqrt(static_cast<double>(inputs));
-  Matrix targets = (table * directions).array().sin().rowwise().sum().matrix() + 0.3 * noise;
-  targets.array() -= targets.mean();
-  targets /= std::sqrt(targets.squaredNorm() / static_cast<double>(rows));
-  Network network({.inputs = inputs, .hidden = std::move(widths), .outputs = 1});
-  return {network,
-          {network.on(table), std::make_shared<SquaredLoss>(targets)},
-          network.initial_parameters(1)};
-}
-
 }  // namespace
 
 Json watching(const std::map<std::string, std::string>& given) {
   const Options options({{"method", "levenberg-marquardt"},
-                         {"rows", "824"},
+                         {"data", ""},
+                         {"rows", "1030"},
                          {"inputs", "8"},
                          {"widths", "64,64"},
                          {"batch", "0"},
                          {"steps", "plan"},
                          {"repeats", "5"}},
                         given);
-  const Training task =
-      training(options.number("rows"), options.number("inputs"), options.numbers("widths"));
+  const std::string& file = options.text("data");
+  const Training task(
+      file.empty() ? made_up(options.number("rows"), options.number("inputs")) : from_file(file),
+      options.numbers("widths"));
   Goal goal;
   goal.method = options.text("method");
   if (options.text("steps") != "plan") goal.max_steps = options.number("steps");
@@ -60,7 +78,7 @@ Json watching(const std::map<std::string, std::string>& given) {
   const StopWhen stop = stopping(goal, record, {});
 
   Result result;
-  std::vector<double> plain, watched, ratios;
+  std::vector<double> plain, watched, ratios, diagnosis, certificate_seconds;
   std::int64_t products = 0;
   const auto run_plain = [&] {
     RunOptions how;
@@ -77,9 +95,12 @@ Json watching(const std::map<std::string, std::string>& given) {
     result = run(task.objective, *method, task.start, how);
     record.outcome = report::OutcomeSection();
     record.outcome->reason = result.reason;
-    add_plateaus(record, task.objective, task.start, result, watch, goal);
-    const auto certificates =
-        certify(task.objective, task.start, result, record, goal, std::nullopt, false);
+    diagnosis.push_back(
+        seconds_of([&] { add_plateaus(record, task.objective, task.start, result, watch, goal); }));
+    std::vector<Certificate> certificates;
+    certificate_seconds.push_back(seconds_of([&] {
+      certificates = certify(task.objective, task.start, result, record, goal, std::nullopt, false);
+    }));
     products = 0;
     for (const Certificate& certificate : certificates)
       products += certificate.products.value_or(0);

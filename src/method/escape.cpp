@@ -138,6 +138,7 @@ std::unique_ptr<State> Escaping::init(const Objective& problem, const ConstVecto
 
 StepRecord Escaping::start_record(const Objective& problem, const State& state) const {
   StepRecord record = method_->start_record(problem, *static_cast<const EscapeState&>(state).inner);
+  record.halt.reset();  // the first step sees it again, and may leave
   record.escapes = 0;
   return record;
 }

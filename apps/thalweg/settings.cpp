@@ -356,7 +356,7 @@ std::vector<OptionSpec> problem_options() {
        "tensor-decomposition (10), units of symmetric-network (4)"},
       {"rank", "R",
        "columns of matrix-factorization (default 3) and matrix-completion (2), components of "
-       "tensor-decomposition (4)"},
+       "tensor-decomposition (3)"},
       {"noise", "S", "phase-retrieval: standard deviation of the intensities (default 4)"},
       {"complex", "", "phase-retrieval: complex amplitudes and parameters"},
       {"exponent", "P", "power: p of |x|^p (default 4)"},

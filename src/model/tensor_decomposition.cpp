@@ -31,6 +31,7 @@ class TensorHessian final : public Hessian {
     auto product = columns(hv, a_);
     product.noalias() = direction * gram_.array().cube().matrix() + u_ * bent;
     product.noalias() -= a_ * pulled.transpose();
+    product *= 4;
   }
 
  private:
@@ -42,7 +43,7 @@ class TensorHessian final : public Hessian {
 double misfit(const Matrix& gram, const Matrix& overlap) {
   const double sum = gram.array().square().square().sum() -
                      2 * overlap.array().square().square().sum() + static_cast<double>(gram.cols());
-  return sum < 0 ? 0 : sum / 8;
+  return sum < 0 ? 0 : sum / 2;
 }
 
 }  // namespace
@@ -73,6 +74,7 @@ double TensorDecompositionObjective::value_and_gradient(const ConstVectorRef& x,
   auto gradient = columns(g, components_);
   gradient.noalias() = u * gram.array().cube().matrix();
   gradient.noalias() -= components_ * overlap.array().cube().matrix().transpose();
+  gradient *= 4;
   return misfit(gram, overlap);
 }
 
@@ -82,16 +84,17 @@ std::unique_ptr<Hessian> TensorDecompositionObjective::hessian(const ConstVector
 
 CurvatureBound TensorDecompositionObjective::curvature_bound() const {
   const auto r = static_cast<double>(components_.cols());
-  const auto residual = [](double gap) { return std::sqrt(8 * gap); };
+  const auto residual = [](double gap) { return std::sqrt(2 * gap); };
   const auto size = [=](double gap) { return std::sqrt(r) + residual(gap); };  // P
   return CurvatureBound::self_bounding(
       [=](double gap) {
         const double p = size(gap);
-        return 4 * std::pow(r, 0.25) * std::pow(p, 1.5) + 3 * residual(gap) * std::sqrt(p);
+        return 16 * std::pow(r, 0.25) * std::pow(p, 1.5) + 12 * residual(gap) * std::sqrt(p);
       },
       [=](double gap) {
         const double p = size(gap);
-        return 36 * std::pow(r, 0.125) * std::pow(p, 1.25) + 6 * residual(gap) * std::pow(p, 0.25);
+        return 144 * std::pow(r, 0.125) * std::pow(p, 1.25) +
+               24 * residual(gap) * std::pow(p, 0.25);
       });
 }
 

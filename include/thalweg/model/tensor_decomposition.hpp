@@ -5,27 +5,27 @@
 //
 // without their constraint:
 //
-//     f(u_1 ... u_r) = 1/8 | sum_j u_j^(x4) - T |^2,      T = sum_k a_k^(x4), a_k orthonormal
+//     f(u_1 ... u_r) = 1/2 | sum_j u_j^(x4) - T |^2,      T = sum_k a_k^(x4), a_k orthonormal
 //
 //   symbol  here                                  shape
 //   U       the parameters, u_j one by one        (d, r), r <= d
 //   A       components(), orthonormal columns     (d, r)
 //
 // Nothing of size d^4 is formed: with G = U'U, C = U'A and powers entry by entry,
-//     f = (sum G^4 - 2 sum C^4 + r) / 8,   grad f = U G^3 - A (C^3)',
-//     H V = V G^3 + 3 U (G^2 o (V'U + U'V)) - 3 A (C^2 o V'A)'.
-// The sums cancel near a minimum, where f has an absolute rounding of about 1e-16 r.
+//     f = (sum G^4 - 2 sum C^4 + r) / 2,   grad f = 4 (U G^3 - A (C^3)'),
+//     H V = 4 (V G^3 + 3 U (G^2 o (V'U + U'V)) - 3 A (C^2 o V'A)').
+// The sums cancel near a minimum, where f has an absolute rounding of about 1e-15.
 //
 // The global minimum is 0, at the a_k in any order and with any signs. U = 0 is stationary with
 // H = 0, a degenerate point: no second-order certificate tells it from a minimum. The point with
-// all u_j = (a_1 + ... + a_r) / r is a strict saddle for r >= 2: f = (r - 1/r^2) / 8, and
-// directions that part the u_j towards single components have curvature -3 / r^2, the smallest
+// all u_j = (a_1 + ... + a_r) / r is a strict saddle for r >= 2: f = (r - 1/r^2) / 2, and
+// directions that part the u_j towards single components have curvature -12 / r^2, the smallest
 // eigenvalue. Gradient descent keeps equal u_j equal up to rounding.
 //
-// Derived here, with P = sqrt r + sqrt(8 F) >= |sum_j u_j^(x4)| >= sqrt(sum_j |u_j|^8):
-//     |H|     <= 4 r^(1/4) P^(3/2) + 3 sqrt(8 F) P^(1/2)
-//     |D^3 f| <= 36 r^(1/8) P^(5/4) + 6 sqrt(8 F) P^(1/4)
-// from f'' = (|R'|^2 + <R, R''>) / 4 and f''' = (3 <R', R''> + <R, R'''>) / 4 along a line, R the
+// Derived here, with P = sqrt r + sqrt(2 F) >= |sum_j u_j^(x4)| >= sqrt(sum_j |u_j|^8):
+//     |H|     <= 16 r^(1/4) P^(3/2) + 12 sqrt(2 F) P^(1/2)
+//     |D^3 f| <= 144 r^(1/8) P^(5/4) + 24 sqrt(2 F) P^(1/4)
+// from f'' = |R'|^2 + <R, R''> and f''' = 3 <R', R''> + <R, R'''> along a line, R the
 // residual, with sum |u_j|^6 <= r^(1/4) P^(3/2) and |u_j|^2 <= P^(1/2).
 #pragma once
 
@@ -42,7 +42,7 @@ class TensorDecompositionObjective final : public Objective,
  public:
   struct Options {
     Index size = 10;         ///< d >= 1
-    Index rank = 4;          ///< r in 1 .. d
+    Index rank = 3;          ///< r in 1 .. d
     std::uint64_t seed = 0;  ///< of the components: RandomStream(seed, "tensor-decomposition")
     void validate() const;   ///< throws UsageError naming every violated range
   };

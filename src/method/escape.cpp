@@ -138,13 +138,15 @@ std::unique_ptr<State> Escaping::init(const Objective& problem, const ConstVecto
 
 StepRecord Escaping::start_record(const Objective& problem, const State& state) const {
   StepRecord record = method_->start_record(problem, *static_cast<const EscapeState&>(state).inner);
-  record.halt.reset();  // the first step sees it again, and may leave
+  if (!is_bad(record)) record.halt.reset();  // the first step sees it again, and may leave
+  record.evaluations += 1;                   // init takes the gradient once more
   record.escapes = 0;
   return record;
 }
 
 StepRecord Escaping::step(const Objective& problem, State& base, Context& context) const {
   auto& state = static_cast<EscapeState&>(base);
+  const Vector before = state.x;
   StepRecord record = method_->step(problem, *state.inner, context);
   state.x = state.inner->x;
   state.value = state.inner->value;
@@ -152,7 +154,10 @@ StepRecord Escaping::step(const Objective& problem, State& base, Context& contex
   // Each way out lowers the value or, at degenerate points, widens the radius.
   constexpr int most_moves = 100;
   for (int move = 0; move < most_moves && is_stationary(state, record); ++move)
-    if (!leave(problem, state, record, context)) break;
+    if (leave(problem, state, record, context))
+      record.step_norm = (state.x - before).norm();
+    else
+      break;
   record.escapes = static_cast<double>(state.escapes);
   return record;
 }
@@ -254,7 +259,6 @@ bool Escaping::perturb(const Objective& problem, EscapeState& state, double firs
 
 void Escaping::move_to(const Objective& problem, EscapeState& state, const ConstVectorRef& x,
                        StepRecord& record, Context& context) const {
-  const double distance = (x - state.x).norm();
   state.inner = method_->init(problem, x, context);
   state.x = state.inner->x;
   state.value = state.inner->value;
@@ -268,7 +272,6 @@ void Escaping::move_to(const Objective& problem, EscapeState& state, const Const
   if (record.drawn) moved.drawn = record.drawn;
   moved.smallest_curvature = record.smallest_curvature;
   moved.heuristic_radius = record.heuristic_radius;
-  moved.step_norm = distance;
   record = std::move(moved);
 }
 

@@ -51,7 +51,8 @@ void GradientDescent::start(const Objective& problem, GradientDescentState& stat
   measure(problem, state);
   state.stepsize = options_.stepsize > 0 ? options_.stepsize : 1;
   if (!self_bounding()) return;
-  state.curvature.start(problem, {}, state.x, state.value, state.gradient, context.seed);
+  state.curvature_evaluations =
+      state.curvature.start(problem, {}, state.x, state.value, state.gradient, context.seed);
   state.stepsize = 1 / state.curvature.bound().hessian_norm(state.value);
 }
 
@@ -85,6 +86,7 @@ StepRecord GradientDescent::step_by_bound(const Objective& problem, GradientDesc
 StepRecord GradientDescent::advance(const Objective& problem, GradientDescentState& state,
                                     Context& context) const {
   const double square = state.gradient.squaredNorm();
+  state.curvature_evaluations = 0;
   if (state.gradient.isZero(0)) return halted(state, zero_gradient_reason(), 0);
   if (self_bounding()) return step_by_bound(problem, state, context);
 
@@ -114,7 +116,9 @@ StepRecord GradientDescent::advance(const Objective& problem, GradientDescentSta
 }
 
 StepRecord GradientDescent::describe(const Objective&, const GradientDescentState& state) const {
-  return record_of(state);
+  StepRecord record = record_of(state);
+  record.evaluations += state.curvature_evaluations;
+  return record;
 }
 
 void GradientDescent::rebuild(const Objective& problem, GradientDescentState& state,

@@ -58,12 +58,14 @@ NegativeCurvature::NegativeCurvature(Options options) : options_(options) { opti
 void NegativeCurvature::start(const Objective& problem, NegativeCurvatureState& state,
                               Context& context) const {
   measure(problem, state);
-  state.curvature.start(problem, {options_.smoothness, options_.hessian_lipschitz}, state.x,
-                        state.value, state.gradient, context.seed);
+  state.curvature_evaluations =
+      state.curvature.start(problem, {options_.smoothness, options_.hessian_lipschitz}, state.x,
+                            state.value, state.gradient, context.seed);
 }
 
 StepRecord NegativeCurvature::advance(const Objective& problem, NegativeCurvatureState& state,
                                       Context& context) const {
+  state.curvature_evaluations = 0;
   if (state.gradient.stableNorm() > options_.eps) return descend(problem, state, context);
   const std::int64_t remeasured =
       state.curvature.follow(problem, state.x, state.value, state.gradient, context.seed);
@@ -141,6 +143,7 @@ StepRecord NegativeCurvature::leave(const Objective& problem, NegativeCurvatureS
 StepRecord NegativeCurvature::describe(const Objective&,
                                        const NegativeCurvatureState& state) const {
   StepRecord record = record_of(state);
+  record.evaluations += state.curvature_evaluations;
   record.escapes = static_cast<double>(state.moves);
   return record;
 }

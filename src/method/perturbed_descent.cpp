@@ -56,7 +56,7 @@ void PerturbationOptions::visit(OptionVisitor& visitor) {
   visitor.option("hessian-lipschitz", hessian_lipschitz,
                  "rho, of the third derivative; 0: from the curvature bound at f(x0) + 2");
   visitor.option("radius", radius, "r, of a perturbation over eta; 0: derived from eps");
-  visitor.option("waiting", waiting, "T >= 1, steps after a perturbation; 0: derived from eps");
+  visitor.option("waiting", waiting, "T, steps after a perturbation; 0: derived from eps");
   visitor.option("decrease", decrease,
                  "F, what a perturbation must gain within T steps; 0: derived from eps");
   visitor.option("certificate", certificate,
@@ -75,8 +75,7 @@ void PerturbationOptions::check(OptionChecker& checker) const {
   not_negative(hessian_lipschitz, "hessian-lipschitz");
   not_negative(radius, "radius");
   not_negative(decrease, "decrease");
-  checker.require(waiting == 0 || (waiting >= 1 && std::isfinite(waiting)), "waiting",
-                  "be 0, or at least 1 and finite", waiting);
+  not_negative(waiting, "waiting");
 }
 
 void PerturbedDescent::derive(const Objective& problem, PerturbedState& state) const {
@@ -104,8 +103,9 @@ void PerturbedDescent::refit(PerturbedState& state) const {
 void PerturbedDescent::start(const Objective& problem, PerturbedState& state,
                              Context& context) const {
   measure(problem, state);
-  state.curvature.start(problem, {perturbation_.smoothness, perturbation_.hessian_lipschitz},
-                        state.x, state.value, state.gradient, context.seed);
+  state.curvature_evaluations =
+      state.curvature.start(problem, {perturbation_.smoothness, perturbation_.hessian_lipschitz},
+                            state.x, state.value, state.gradient, context.seed);
   derive(problem, state);
 }
 
@@ -113,6 +113,7 @@ StepRecord PerturbedDescent::advance(const Objective& problem, PerturbedState& s
                                      Context& context) const {
   StepRecord made;
   made.evaluations = 0;
+  state.curvature_evaluations = 0;
   if (!perturbs_) {
     if (state.gradient.isZero(0)) return halted(state, zero_gradient_reason(), 0);
     return descend(problem, state, std::move(made));
@@ -217,6 +218,7 @@ StepRecord PerturbedDescent::give_back(const Objective& problem, PerturbedState&
 
 StepRecord PerturbedDescent::describe(const Objective&, const PerturbedState& state) const {
   StepRecord record = record_of(state);
+  record.evaluations += state.curvature_evaluations;
   if (perturbs_) record.escapes = static_cast<double>(state.perturbations);
   return record;
 }

@@ -12,9 +12,10 @@ namespace {
 constexpr double published_factor = 512, practical_factor = 4;
 constexpr int noise_probes = 16;
 
-// Variance of the mean gradient of a batch at the start.
+// Variance of the mean gradient of a batch.
 double measure_noise(const Objective& problem, const ConstVectorRef& x, Index batch) {
-  SampledGradient gradient(problem, batch, 0, "restarted-noise");
+  SampledGradient gradient(problem, std::min<Index>(batch, problem.sample_count()), 0,
+                           "restarted-noise");
   VectorMean mean(x.size());
   for (int k = 0; k < noise_probes; ++k) mean.add(gradient.draw(x));
   return mean.variance();
@@ -53,12 +54,11 @@ void Restarted::Options::visit(OptionVisitor& visitor) {
                  "rho, of the third derivative; 0: from the curvature bound at f(x0) + 2");
   visitor.option("stepsize", stepsize, "eta; 0: derived from eps and the noise");
   visitor.option("radius", radius, "R of the ball; 0: sqrt(eps / rho)");
-  visitor.option("waiting", waiting,
-                 "K >= 1, updates within the ball that end a search; 0: derived");
+  visitor.option("waiting", waiting, "K, updates within the ball that end a search; 0: derived");
   visitor.option("noise", noise,
-                 "s >= 0, of the noise added to each gradient, for samples that agree at a saddle; "
-                 "-1: eps");
-  sampling.visit(visitor);
+                 "s, of the noise added to each gradient, for samples that agree at a saddle; 0: "
+                 "eps");
+  sampling.visit_batches(visitor);
 }
 
 void Restarted::Options::validate() const {
@@ -73,12 +73,8 @@ void Restarted::Options::validate() const {
   not_negative(hessian_lipschitz, "hessian-lipschitz");
   not_negative(stepsize, "stepsize");
   not_negative(radius, "radius");
-  checker.require(waiting == 0 || (waiting >= 1 && std::isfinite(waiting)), "waiting",
-                  "be 0, or at least 1 and finite", waiting);
-  checker.require((noise >= 0 || noise == -1) && std::isfinite(noise), "noise",
-                  "be -1, or at least 0 and finite", noise);
-  checker.require(sampling.output == SamplingOptions::Output::iterate,
-                  "output must be iterate: the method averages by itself");
+  not_negative(waiting, "waiting");
+  not_negative(noise, "noise");
   sampling.check(checker);
   checker.throw_if_any();
 }
@@ -87,7 +83,8 @@ Restarted::Restarted(Options options) : SampledMethod(options.sampling), options
   options_.validate();
 }
 
-void Restarted::derive(const Objective& problem, RestartedState& state) const {
+// Returns the sample evaluations.
+std::int64_t Restarted::derive(const Objective& problem, RestartedState& state) const {
   const SaddleConstants constants =
       saddle_constants(state.curvature.bound(), state.value, problem.lower_bound(), options_.eps);
   const auto n = static_cast<double>(state.x.size());
@@ -98,7 +95,7 @@ void Restarted::derive(const Objective& problem, RestartedState& state) const {
   const double log_term = std::log(16 * std::sqrt(n) / options_.failure_probability);
   state.smoothness = constants.smoothness;
   state.hessian_lipschitz = rho;
-  state.noise = options_.noise >= 0 ? options_.noise : options_.eps;
+  state.noise = options_.noise > 0 ? options_.noise : options_.eps;
   state.radius = options_.radius > 0 ? options_.radius : std::sqrt(options_.eps / rho);
   double variance = state.noise * state.noise;
   if (!full_batch()) variance += measure_noise(problem, state.x, options_.sampling.batch);
@@ -108,22 +105,28 @@ void Restarted::derive(const Objective& problem, RestartedState& state) const {
       options_.stepsize > 0 ? options_.stepsize : std::min(1 / (2 * state.smoothness), from_noise);
   state.waiting =
       options_.waiting > 0 ? options_.waiting : std::ceil(log_term / (state.stepsize * threshold));
+  return full_batch() ? 0
+                      : noise_probes *
+                            std::min<std::int64_t>(options_.sampling.batch, problem.sample_count());
 }
 
 void Restarted::begin(const Objective& problem, RestartedState& state) const {
-  state.curvature.start(problem, {options_.smoothness, options_.hessian_lipschitz}, state.x,
-                        state.value, state.gradient, 0);
-  derive(problem, state);
+  state.start_evaluations +=
+      state.curvature.start(problem, {options_.smoothness, options_.hessian_lipschitz}, state.x,
+                            state.value, state.gradient, 0);
   state.anchor = state.x;
   state.sum = Vector::Zero(state.x.size());
+  state.candidate = state.gradient.stableNorm() <= options_.eps;
 }
 
 Update Restarted::update(const Objective& problem, RestartedState& state,
                          const Context& context) const {
-  if (state.candidate) return judge(problem, state, context);
+  Update made;
+  if (state.stepsize == 0) made.drawn = derive(problem, state);
+  made.stepsize = state.stepsize;
+  if (state.candidate) return judge(problem, state, context, std::move(made));
   Vector& g = state.batch_gradient;
-  Update made{.stepsize = state.stepsize};
-  made.drawn = batch_gradient(problem, state, context, g);
+  made.drawn += batch_gradient(problem, state, context, g);
   if (state.noise > 0) {
     RandomStream random(context.seed, "restarted-ball");
     random.seek(static_cast<std::uint64_t>(state.noise_position));
@@ -146,13 +149,12 @@ Update Restarted::update(const Objective& problem, RestartedState& state,
 }
 
 // The candidate, where value and gradient were measured: the end, or another start.
-Update Restarted::judge(const Objective& problem, RestartedState& state,
-                        const Context& context) const {
+Update Restarted::judge(const Objective& problem, RestartedState& state, const Context& context,
+                        Update made) const {
   state.candidate = false;
   state.anchor = state.x;
   state.sum.setZero();
   state.inside = 0;
-  Update made{.stepsize = state.stepsize};
   if (state.gradient.stableNorm() > options_.eps) return made;
   const CurvatureQuestion question{
       .threshold = curvature_tolerance(options_.eps, state.hessian_lipschitz),

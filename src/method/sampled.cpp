@@ -10,12 +10,16 @@
 
 namespace thalweg {
 
-void SamplingOptions::visit(OptionVisitor& visitor) {
+void SamplingOptions::visit_batches(OptionVisitor& visitor) {
   visitor.option("batch", batch,
                  "B, samples per update, not negative; 0: all of them, and so are more than all");
   visitor.option("evaluate", evaluate,
                  "updates from one measurement of value and gradient norm to the next, not "
                  "negative; 0: one epoch");
+}
+
+void SamplingOptions::visit(OptionVisitor& visitor) {
+  visit_batches(visitor);
   visitor.option(
       "output", output, {"iterate", "tail-average"},
       "what is measured and returned: the iterate, or the mean of the last half to three "

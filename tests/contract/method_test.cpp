@@ -19,6 +19,7 @@ struct Case {
   std::string method;
   std::size_t problem;  // its place in problems_for(method)
   int threads;
+  bool escape = false;  // wrapped to leave stationary points
 };
 
 std::vector<Case> cases() {
@@ -26,13 +27,16 @@ std::vector<Case> cases() {
   for (const MethodInfo& method : methods())
     for (std::size_t problem = 0; problem < problems_for(method).size(); ++problem)
       for (const int threads : {1, 2}) list.push_back({method.name, problem, threads});
+  for (const MethodInfo& method : methods())
+    for (std::size_t problem = 0; problem < problems_for(method).size(); ++problem)
+      list.push_back({method.name, problem, 1, true});
   return list;
 }
 
 std::string case_name(const testing::TestParamInfo<Case>& info) {
   const Case& c = info.param;
   return identifier(c.method) + "_on_" + problems_for(find_method(c.method))[c.problem].name +
-         "_threads_" + std::to_string(c.threads);
+         "_threads_" + std::to_string(c.threads) + (c.escape ? "_escape" : "");
 }
 
 class MethodOnProblem : public testing::TestWithParam<Case> {
@@ -43,6 +47,12 @@ class MethodOnProblem : public testing::TestWithParam<Case> {
   Result run_steps(std::int64_t steps) const {
     return run(*problem.objective, *method, problem.start, options(steps));
   }
+  static Texts options_of(const MethodInfo& info) {
+    Texts texts;
+    if (info.sampled) texts["evaluate"] = "1";
+    if (GetParam().escape) texts["escape"] = "on";
+    return texts;
+  }
   static RunOptions options(std::int64_t steps) {
     RunOptions result;
     result.stop = max_steps(steps);
@@ -52,8 +62,7 @@ class MethodOnProblem : public testing::TestWithParam<Case> {
   const MethodInfo& info = find_method(GetParam().method);
   const Problem problem = problems_for(info)[GetParam().problem];
   // Sampled methods measure at every update, so that every step has a record.
-  const std::unique_ptr<Method> method =
-      info.make(info.sampled ? Texts{{"evaluate", "1"}} : Texts{});
+  const std::unique_ptr<Method> method = info.make(options_of(info));
 };
 INSTANTIATE_TEST_SUITE_P(Registry, MethodOnProblem, testing::ValuesIn(cases()), case_name);
 
@@ -74,10 +83,12 @@ Bits bits(const StepRecord& r) {
                static_cast<std::uint64_t>(r.samples),
                r.halt.has_value()};
   for (const auto& field :
-       {r.gradient_norm, r.step_norm, r.stepsize, r.damping, r.gain_ratio, r.flow_time, r.sigma_min,
-        r.predicted, r.deviation, r.validation, r.log_value, r.training_error, r.margin,
-        r.average_log_value, r.last_log_value, r.bound_log_value, r.transition_step,
-        r.last_increase_step}) {
+       {r.gradient_norm,   r.step_norm,          r.stepsize,       r.damping,
+        r.gain_ratio,      r.flow_time,          r.sigma_min,      r.predicted,
+        r.deviation,       r.validation,         r.log_value,      r.training_error,
+        r.margin,          r.average_log_value,  r.last_log_value, r.bound_log_value,
+        r.transition_step, r.last_increase_step, r.escapes,        r.smallest_curvature,
+        r.heuristic_radius}) {
     list.push_back(field.has_value());
     list.push_back(std::bit_cast<std::uint64_t>(field.value_or(0)));
   }

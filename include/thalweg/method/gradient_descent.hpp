@@ -39,8 +39,9 @@
 namespace thalweg {
 
 struct GradientDescentState final : FirstOrderState {
-  double stepsize = 0;       ///< armijo: the first trial of the next step
-  CurvatureWatch curvature;  ///< self-bounding rules
+  double stepsize = 0;                     ///< armijo: the first trial of the next step
+  std::int64_t curvature_evaluations = 0;  ///< that the start took; 0 from the first step on
+  CurvatureWatch curvature;                ///< self-bounding rules
 
   void visit(StateVisitor& visitor) override {
     FirstOrderState::visit(visitor);

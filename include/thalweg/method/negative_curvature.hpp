@@ -30,6 +30,7 @@
 namespace thalweg {
 
 struct NegativeCurvatureState final : FirstOrderState {
+  std::int64_t curvature_evaluations = 0;  ///< that the start took; 0 from the first step on
   CurvatureWatch curvature;
   std::int64_t moves = 0;           ///< steps along curvature
   std::int64_t check_position = 0;  ///< of the random stream

@@ -12,6 +12,7 @@
 namespace thalweg {
 
 struct PerturbedState : FirstOrderState {
+  std::int64_t curvature_evaluations = 0;  ///< that the start took; 0 from the first step on
   CurvatureWatch curvature;
   // In force: as given, else derived from the bound.
   double smoothness = 0, hessian_lipschitz = 0;

@@ -69,7 +69,7 @@ class Restarted final : public SampledMethod<RestartedState> {
     double stepsize = 0;                            ///< eta; 0: derived
     double radius = 0;                              ///< R; 0: sqrt(eps / rho)
     double waiting = 0;                             ///< K; 0: derived
-    double noise = -1;                              ///< s >= 0; -1: eps
+    double noise = 0;                               ///< s; 0: eps
     SamplingOptions sampling{.batch = 64};
 
     void visit(OptionVisitor& visitor);
@@ -92,8 +92,9 @@ class Restarted final : public SampledMethod<RestartedState> {
   void restored(const Objective& problem, RestartedState& state) const override;
 
  private:
-  void derive(const Objective& problem, RestartedState& state) const;
-  Update judge(const Objective& problem, RestartedState& state, const Context& context) const;
+  std::int64_t derive(const Objective& problem, RestartedState& state) const;
+  Update judge(const Objective& problem, RestartedState& state, const Context& context,
+               Update made) const;
 
   Options options_;
 };

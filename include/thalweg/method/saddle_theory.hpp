@@ -42,9 +42,9 @@ struct SaddleConstants {
   bool proved = false;           ///< else measured: methods verify their steps
   CurvatureBound::Source source = CurvatureBound::Source::none;
 };
-/// rho is at least what makes sqrt(rho eps) a share of l: waiting times grow with l / sqrt(rho eps),
-/// and f may have hardly any third derivative. A millionth where rho is proved; a hundredth where
-/// it was measured, since a third derivative may be met further on.
+/// rho is at least what makes sqrt(rho eps) a share of l: waiting times grow with l / sqrt(rho
+/// eps), and f may have hardly any third derivative. A millionth where rho is proved; a hundredth
+/// where it was measured, since a third derivative may be met further on.
 double least_hessian_lipschitz(double smoothness, double eps, bool proved);
 
 /// At the level value + 2. `lower_bound` of the problem; not finite: unknown.

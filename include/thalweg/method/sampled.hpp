@@ -27,6 +27,7 @@ struct SamplingOptions {
   Output output = Output::iterate;  ///< what state.x is at a measurement; see TailAverage
 
   void visit(OptionVisitor& visitor);
+  void visit_batches(OptionVisitor& visitor);  ///< all but the output
   void check(OptionChecker& checker) const;
 };
 

@@ -191,11 +191,14 @@ int certify(const Invocation& invocation) {
   const TrainedModel model = TrainedModel::load(path);
   const std::optional<Origin> origin = read_origin(path);
   const bool worst_case = origin && origin->settings.problem == "dro";
-  const Certified subject = worst_case ? worst_case_of_run(settings, model, *origin)
-                                       : model_on_rows(settings, model, origin);
+  Certified subject = worst_case ? worst_case_of_run(settings, model, *origin)
+                                 : model_on_rows(settings, model, origin);
   report::Record record;
   record.manifest = report::make_manifest(settings.seed, threads(), invocation.argv);
   record.problem = subject.problem;
+  ask_for_second_order(*subject.objective, subject.claims);
+  invocation.console.detail(fmt::format("second-order: at most {} gradients",
+                                        second_order_price(*subject.objective, subject.claims)));
   record.certificates = measure_claims(subject.claims, *subject.objective, subject.x);
   invocation.console.result(fmt::format("{} on {}: {} rows, loss {:.6g}\n", path.string(),
                                         settings.data, subject.rows,

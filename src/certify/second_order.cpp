@@ -18,7 +18,6 @@ namespace {
 
 constexpr double machine_eps = std::numeric_limits<double>::epsilon();
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double ritz_tolerance = 1e-7;  // relative, by the estimate residual^2 / gap
 constexpr int confirming_gradients = 2;  // what five values cost, rounded up
 // Beside the products of Lanczos: a random product of differences and its repetition before, the
 // product with the Ritz vector and its repetition after each of the two searches.
@@ -64,17 +63,19 @@ class CurvatureSearch {
 
   // Narrows the bounds, asking whether lambda_min >= threshold.
   void narrow(double threshold, double failure_probability, CurvatureBounds& bounds) {
+    bounds.finite = std::isfinite(error_);
+    if (!bounds.finite) return;
     linalg::SmallestEigenvalueOptions search;
     search.threshold = threshold;
     search.failure_probability = failure_probability;
     search.max_products = products_left();
     search.max_bytes = options_.max_bytes;
-    search.tolerance = ritz_tolerance;
+    search.tolerance = options_.accuracy;
     search.product_error = error_;
     if (options_.guess.size() > 0) search.guess = &options_.guess;
     const linalg::SmallestEigenvalue found = linalg::bound_smallest_eigenvalue(
         [&](const ConstVectorRef& v, VectorRef hv) { apply(v, hv); }, dimension_, search, random_);
-    bounds.finite = std::isfinite(found.value) && std::isfinite(error_);
+    bounds.finite = std::isfinite(found.value);
     if (bounds.finite) take(found, bounds);
   }
 
@@ -248,6 +249,7 @@ void SecondOrderOptions::validate() const {
                   "lie in (0, 0.2]", failure_probability);
   checker.require(max_products >= 8, "max_products", "be at least 8", max_products);
   checker.require(max_bytes > 0, "max_bytes", "be above 0", max_bytes);
+  checker.require(accuracy >= 0, "accuracy", "be at least 0", accuracy);
   checker.throw_if_any();
 }
 

@@ -70,9 +70,11 @@ class SampledCurvature {
     const BatchObjective pilot = draw(pilot_factor * options_.batch);
     const DifferenceHessian hessian(pilot, x_, Vector(), Differences::central);
     error_ = product_error(hessian, pilot.size(), starts_.normal_vector(x_.size()).normalized());
+    if (!std::isfinite(error_)) return;
     direction_ = search(hessian, pilot.size()).vector;
     if (direction_.size() == 0) return;
     error_ = std::max(error_, product_error(hessian, pilot.size(), direction_));
+    if (!std::isfinite(error_)) return;
     for (int j = 0; j < options_.batches; ++j) measure_batch();
   }
 

@@ -242,9 +242,9 @@ std::string describe_phases(const PhasesSection& phases) {
   return text;
 }
 
-std::string describe_escapes(const EscapesSection& escapes) {
+std::string describe_escapes(const EscapesSection& escapes, bool restarts) {
   constexpr std::size_t most_named = 8;
-  std::string text = fmt::format("escapes: {}", escapes.count);
+  std::string text = fmt::format("{}: {}", restarts ? "restarts" : "escapes", escapes.count);
   if (!escapes.steps.empty()) {
     const auto named = std::min(escapes.steps.size(), most_named);
     text += fmt::format(", at step{} {}{}", escapes.steps.size() > 1 ? "s" : "",
@@ -356,7 +356,8 @@ std::string text_after_run(const Record& record) {
   if (!record.outcome) return {};
   std::string text = "\n" + describe_outcome(*record.outcome, record.forecast);
   if (record.phases) text += describe_phases(*record.phases);
-  if (record.escapes) text += describe_escapes(*record.escapes);
+  if (record.escapes)
+    text += describe_escapes(*record.escapes, record.plan && record.plan->method == "restarted");
   if (record.robust) text += describe_robust(*record.robust);
   if (record.solution) text += describe_solution(*record.solution);
   text += record.certificates.empty() ? no_certificates(*record.outcome)

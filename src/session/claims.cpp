@@ -7,6 +7,7 @@
 #include "thalweg/method/saddle_theory.hpp"
 #include "thalweg/problem/curvature_measurement.hpp"
 #include "thalweg/problem/hessian.hpp"
+#include "thalweg/problem/sample_subset.hpp"
 #include "thalweg/session/session.hpp"
 
 namespace thalweg {
@@ -39,6 +40,13 @@ double third_derivative_at(const Objective& objective, const ConstVectorRef& x, 
   return std::max({rho, least, std::numeric_limits<double>::min() / eps});
 }
 
+// Of a problem whose full gradients cost too much a measurement on some samples has to do.
+std::unique_ptr<SampleSubset> part_of(const Claims& claims, const Objective& objective) {
+  constexpr Index samples = 2048;
+  if (!claims.first_order_sampled || objective.sample_count() <= samples) return nullptr;
+  return std::make_unique<SampleSubset>(objective, samples, 0);
+}
+
 Certificate certify_curvature(const Claims& claims, const Objective& objective,
                               const ConstVectorRef& x) {
   Certificate unaffordable;
@@ -54,12 +62,21 @@ Certificate certify_curvature(const Claims& claims, const Objective& objective,
   }
   SecondOrderOptions options;
   options.eps = claims.eps;
-  options.hessian_lipschitz = claims.hessian_lipschitz > 0
-                                  ? claims.hessian_lipschitz
-                                  : third_derivative_at(objective, x, claims.eps);
+  const auto part = part_of(claims, objective);
+  options.hessian_lipschitz =
+      claims.hessian_lipschitz > 0
+          ? claims.hessian_lipschitz
+          : third_derivative_at(part ? static_cast<const Objective&>(*part) : objective, x,
+                                claims.eps);
   if (!(options.hessian_lipschitz > 0)) {
     unaffordable.because = "second and third derivatives are not finite at the point";
     return unaffordable;
+  }
+  if (claims.first_order_sampled) {
+    SampledSecondOrderOptions sampled;
+    sampled.eps = options.eps;
+    sampled.hessian_lipschitz = options.hessian_lipschitz;
+    return certify_second_order_sampled(objective, x, sampled);
   }
   if (claims.most_products > 0)
     options.max_products = static_cast<int>(std::max<std::int64_t>(fewest, claims.most_products));
@@ -107,6 +124,22 @@ void claim_second_order(const Objective& objective, const Result& result,
 }
 
 }  // namespace
+
+void ask_for_second_order(const Objective& objective, Claims& claims) {
+  constexpr double most_flops = 1e12, gradients_per_product = 2, most = 500, fewest = 8;
+  const double gradient_flops = 6 * static_cast<double>(objective.dimension()) *
+                                static_cast<double>(objective.sample_count());
+  claims.second_order = true;
+  claims.only_where_stationary = !claims.first_order;
+  claims.most_products = static_cast<std::int64_t>(
+      std::clamp(most_flops / (gradients_per_product * gradient_flops), fewest, most));
+}
+
+std::int64_t second_order_price(const Objective& objective, const Claims& claims) {
+  SecondOrderOptions options;
+  options.max_products = static_cast<int>(std::max<std::int64_t>(8, claims.most_products));
+  return second_order_cost(objective, options);
+}
 
 Claims claims_of(const report::Record& record, const Objective& objective, const Goal& goal,
                  std::optional<double> eps) {

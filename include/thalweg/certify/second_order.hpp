@@ -24,6 +24,9 @@ struct SecondOrderOptions {
   double failure_probability = 1e-6;
   int max_products = 500;  ///< Hessian products at most, >= 8
   double max_bytes = 1e9;  ///< of the Lanczos basis, 8 n (products + 1)
+  /// Where the curvature refutes the claim the search goes on until `measured` is known to this,
+  /// relative, by the estimate residual^2 / gap; 0: it ends at once.
+  double accuracy = 1e-7;
   /// Where the claim holds, goes on to tell a minimum from a degenerate point, if the products left
   /// are enough for the curvature seen.
   bool classify = true;
@@ -36,8 +39,9 @@ struct SecondOrderOptions {
   void validate() const;     ///< throws UsageError naming every violated range at once
 };
 
-/// measured: the smallest Ritz value, to 1e-6 relative where the claim is refuted and the products
-/// suffice. bound: -sqrt(rho eps). confidence: 1 - q, or 1 where chance plays no part. kind:
+/// measured: the smallest Ritz value, to `accuracy` where the curvature refutes the claim and the
+/// products suffice. bound: -sqrt(rho eps). confidence: 1 - q, or 1 where chance plays no part.
+/// kind:
 ///
 ///     minimum-like              holds, and lambda_min > 0 beyond rounding
 ///     second-order stationary   holds, but H may be singular or slightly indefinite: degenerate,

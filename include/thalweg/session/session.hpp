@@ -84,6 +84,11 @@ report::ProblemSection problem_section(const Objective& problem);
 /// What a run may claim at its point, from what its record says.
 Claims claims_of(const report::Record& record, const Objective& objective, const Goal& goal,
                  std::optional<double> eps);
+/// Adds the second-order certificate to what is measured, for callers who ask for it: with at most
+/// so many products as take about 1e12 flops.
+void ask_for_second_order(const Objective& objective, Claims& claims);
+/// What that costs at most, in gradients.
+std::int64_t second_order_price(const Objective& objective, const Claims& claims);
 std::vector<Certificate> measure_claims(const Claims& claims, const Objective& objective,
                                         const ConstVectorRef& x);
 /// Certificates of a finished run: the claims re-measured at the returned point, and the rate

@@ -197,6 +197,20 @@ TEST(CertifySecondOrder, StaysWithinTheCostItForecasts) {
     }
 }
 
+TEST(CertifySecondOrder, WithoutAccuracyARefutationEndsAtOnce) {
+  Vector values = Vector::LinSpaced(300, -1, 1);
+  const TwiceKnownCurvature problem(values, Vector::Zero(300), 0, 2);
+  SecondOrderOptions options = options_for(1e-4, 1);
+  const Certificate sharp = certify_second_order(problem, problem.point(), options);
+  options.accuracy = 0;
+  const Certificate quick = certify_second_order(problem, problem.point(), options);
+  EXPECT_EQ(sharp.kind, "saddle");
+  EXPECT_EQ(quick.kind, "saddle");
+  EXPECT_NEAR(*sharp.measured, -1, 1e-6);
+  EXPECT_GE(*quick.measured, -1);
+  EXPECT_LT(*quick.products, *sharp.products / 4);
+}
+
 TEST(CertifySecondOrder, WrongDerivativesLeaveItUndecided) {
   TwiceKnownCurvature problem(Vector::LinSpaced(20, -1, 2), Vector::Zero(20), 0, 3);
   problem.wrong = 2;  // would make a minimum of the saddle
@@ -232,6 +246,7 @@ TEST(CertifySecondOrder, NumbersThatAreNotFiniteLeaveItUndecided) {
   const Certificate c = certify_second_order(Cliff(), Vector::Zero(2), options_for(1e-3, 1));
   EXPECT_EQ(c.verdict, Verdict::undecided);
   EXPECT_NE(c.because.find("not finite"), std::string::npos) << c.because;
+  EXPECT_LE(*c.products, 2);
   const Certificate g = certify_second_order(Cliff(), Vector::Ones(2), options_for(1e-3, 1));
   EXPECT_EQ(g.verdict, Verdict::undecided);
 }
@@ -246,13 +261,14 @@ TEST(CertifySecondOrder, RepeatsBitForBitAndRefusesOptionsOutOfRange) {
   bad.failure_probability = 0;
   bad.max_products = 1;
   bad.max_bytes = 0;
+  bad.accuracy = -1;
   try {
     certify_second_order(problem, problem.point(), bad);
     FAIL() << "accepted";
   } catch (const UsageError& error) {
     const std::string text = error.what();
-    for (const char* name :
-         {"eps", "hessian_lipschitz", "failure_probability", "max_products", "max_bytes"})
+    for (const char* name : {"eps", "hessian_lipschitz", "failure_probability", "max_products",
+                             "max_bytes", "accuracy"})
       EXPECT_NE(text.find(name), std::string::npos) << text;
   }
   SecondOrderOptions guessed = options_for(1e-3, 1);

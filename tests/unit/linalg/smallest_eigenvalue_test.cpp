@@ -174,6 +174,19 @@ TEST(SmallestEigenvalue, FailureProbabilityIsKept) {
   EXPECT_LT(failures, 0.1 * trials + 4 * std::sqrt(0.09 * trials));
 }
 
+TEST(SmallestEigenvalue, AbsoluteToleranceEndsTheSearchWhereTheEigenvalueIsZero) {
+  RandomStream random(13, "zero");
+  const Index n = 200;
+  const Matrix a = with_spectrum(Vector::LinSpaced(n, 0, 1), random);
+  const SmallestEigenvalue relative =
+      bound_smallest_eigenvalue(product_of(a), n, {.max_products = 200}, random);
+  const SmallestEigenvalue absolute = bound_smallest_eigenvalue(
+      product_of(a), n, {.max_products = 200, .absolute_tolerance = 0.05}, random);
+  EXPECT_LT(absolute.products, relative.products / 2);
+  EXPECT_LE(absolute.value - absolute.lower, 0.05);
+  EXPECT_LE(absolute.lower, 1e-14);
+}
+
 TEST(SmallestEigenvalue, OptionsOutOfRangeAreNamedTogether) {
   RandomStream random(1, "options");
   const Matrix a = Matrix::Identity(2, 2);

@@ -190,6 +190,17 @@ void measure_sampled(const Objective& problem, const ConstVectorRef& x0, const P
   measure_sampling(problem, x0, probe, preflight);
 }
 
+// Where the laws of curvature and noise are measured: the start, or where a method that leaves a
+// stationary start will be.
+Vector probe_start(const Objective& problem, const ConstVectorRef& x0, const Goal& goal,
+                   const Preflight& preflight, std::uint64_t seed) {
+  constexpr double stationary = 1e-8;
+  if (!escapes(goal.method_options) || preflight.initial_gradient_norm > stationary) return x0;
+  RandomStream random(seed, "probe-start");
+  const double norm = problem.start_norm() > 0 ? problem.start_norm() : 1 + x0.norm();
+  return x0 + norm * random.normal_vector(x0.size()).normalized();
+}
+
 // The work of the few products that tell no more of the rank than the largest singular value.
 double least_rank_work(const ProblemSize& size) {
   constexpr double products = 4, gradients = 4.0 / 3;  // a product with J J' in gradients
@@ -238,7 +249,8 @@ Preflight measure(const Objective& problem, const ConstVectorRef& x0, const Subj
   measure_value_bound(problem, x0, goal, seed, preflight);
   const bool batches = asks_for_sampling(goal);
   if (batches && goal.method != "adam")
-    measure_sampled(probed, x0, subject.size, goal, seed, preflight);
+    measure_sampled(probed, probe_start(problem, x0, goal, preflight, seed), subject.size, goal,
+                    seed, preflight);
   if (!composite) return preflight;
   measure_classes(*composite, x0, subject, goal, preflight);
   if (subject.size.nonzeros > 0) return preflight;  // the rank would need the table made dense

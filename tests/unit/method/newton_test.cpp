@@ -12,6 +12,8 @@
 #include "thalweg/core/random.hpp"
 #include "thalweg/model/linear_model.hpp"
 #include "thalweg/model/margin_losses.hpp"
+#include "thalweg/model/network.hpp"
+#include "thalweg/model/output_losses.hpp"
 #include "thalweg/problem/difference_hessian.hpp"
 #include "thalweg/run/run.hpp"
 
@@ -145,6 +147,25 @@ TEST(Newton, FollowsTheValleyOfRosenbrock) {
     const Result differences = run_steps(Rosenbrock(n), rosenbrock_start(n), 200);
     EXPECT_LT(differences.value, 1e-20) << n;
   }
+}
+
+TEST(Newton, EndsQuadraticallyOnANetworkWithItsExactProducts) {
+  Matrix inputs(60, 2), targets(60, 1);
+  RandomStream random(21, "rows");
+  for (Index i = 0; i < 60; ++i) {
+    inputs.row(i) = random.normal_vector(2);
+    targets(i, 0) = 1.5 * std::tanh(inputs(i, 0) - inputs(i, 1) / 2 + 0.3) + 0.1 * random.normal();
+  }
+  const Network network({.inputs = 2, .hidden = {1}, .outputs = 1});
+  const CompositeObjective problem(network.on(inputs), std::make_shared<SquaredLoss>(targets));
+  const Result result = run_steps(problem, network.initial_parameters(1), 400);
+  EXPECT_EQ(result.reason.outcome, Outcome::converged) << result.reason.criterion;
+  EXPECT_LT(*result.trace.back().gradient_norm, 1e-10);
+  // The point, its linearization, and two gradients for every product.
+  for (const StepRecord& record : result.trace)
+    if (record.iteration > 0 && !record.halt) {
+      EXPECT_EQ(record.evaluations % 2, 0);
+    }
 }
 
 TEST(Newton, ValuesFallAtEveryKeptStep) {

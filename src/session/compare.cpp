@@ -318,8 +318,10 @@ class Comparison {
     if (contender.preset) return "settings as published";
     if (contender.given.contains("stepsize") || contender.given.contains("eta"))
       return "stepsize given";
-    if (!stepsize_option(contender.info->name, contender.result.options))
-      return "no stepsize to set";
+    const auto option = stepsize_option(contender.info->name, contender.result.options);
+    if (!option) return "no stepsize to set";
+    if (std::stod(contender.result.options.at(*option)) == 0)
+      return "the method chooses its stepsize";
     return options_.tuning_trials == 0 ? "search switched off" : "";
   }
 
@@ -332,7 +334,7 @@ class Comparison {
     tuning.because = against_tuning(contender);
     const Options& options = contender.result.options;
     const auto option = stepsize_option(contender.info->name, options);
-    if (!option) return tuning;
+    if (!option || std::stod(options.at(*option)) == 0) return tuning;
     tuning.option = *option;
     tuning.planned = tuning.chosen = std::stod(options.at(*option));
     return tuning;

@@ -64,6 +64,12 @@ class QuarticSaddle(EscapeTest):
         self.assertEqual(report["outcome"]["reason"]["criterion"], "waiting-time")
         self.assertGreater(report["outcome"]["steps"], 3930)
 
+    def test_a_promise_that_was_broken_is_refuted(self):
+        # A waiting time of one step ends at the saddle.
+        report = self.solve("quartic-saddle", "--method", "perturbed", "--option", "certificate=false",
+                            "--option", "waiting=1", code=7)
+        self.assertEqual(certificate(report, "second-order")["verdict"], "refuted")
+
     def test_every_constant_can_be_overridden(self):
         report = self.solve("quartic-saddle", "--method", "perturbed", "--option", "radius=1e-3",
                             "--option", "waiting=500", "--option", "decrease=1e-9", "--option",

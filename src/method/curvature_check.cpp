@@ -45,7 +45,8 @@ CurvatureAnswer check_curvature(const Objective& problem, const ConstVectorRef& 
       random);
   position = static_cast<std::int64_t>(random.position());
   CurvatureAnswer answer{found.at_least(-question.threshold), found.value, found.lower,
-                         found.vector, found.products};
+                         found.vector,
+                         std::int64_t{found.products} * hessian->gradients_per_product()};
   if (answer.direction.size() > 0 && answer.direction.dot(gradient) > 0)
     answer.direction = -answer.direction;
   return answer;

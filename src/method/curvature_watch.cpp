@@ -1,5 +1,6 @@
 #include "thalweg/method/curvature_watch.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -9,6 +10,7 @@ namespace thalweg {
 namespace {
 
 constexpr double remeasured_share = 0.1;  // of the gap at the last measurement
+constexpr double most_growth = 4;  // of l by one refutation, before the safety factor
 constexpr double rounding_units = 64 * std::numeric_limits<double>::epsilon();
 
 }  // namespace
@@ -75,7 +77,9 @@ bool CurvatureWatch::refuted_by(double value, double trial, double stepsize, dou
   }
   const double allowed = value - moved + l * stepsize * moved / 2;
   if (trial <= allowed + rounding_units * std::abs(value)) return false;
-  envelope_.add_secant(value, 2 * (trial - value + moved) / (stepsize * moved));
+  // A step far too long meets curvature that is not that of the level: back by small factors.
+  const double met = 2 * (trial - value + moved) / (stepsize * moved);
+  envelope_.add_secant(value, std::min(met, most_growth * l));
   refit();
   return true;
 }

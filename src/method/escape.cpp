@@ -111,8 +111,9 @@ std::unique_ptr<State> Escaping::init(const Objective& problem, const ConstVecto
 
 StepRecord Escaping::start_record(const Objective& problem, const State& state) const {
   StepRecord record = method_->start_record(problem, *static_cast<const EscapeState&>(state).inner);
+  // The first step asks whether the start is a point to leave.
+  if (!is_bad(record)) record.halt.reset();
   record.evaluations += 1;  // init takes the gradient once more
-  record.halt.reset();      // the first step asks whether the start is a point to leave
   record.escapes = 0;
   return record;
 }

@@ -30,14 +30,29 @@ SaddlePreset preset_of(const Plan& plan) {
                                                                     : SaddlePreset::published;
 }
 
+bool is_stated(const ValueCurvature& curvature) {
+  return curvature.source == CurvatureBound::Source::closed_form ||
+         curvature.source == CurvatureBound::Source::constant;
+}
+
+// Whether the user put a constant in the place of one that the problem states. Of others the plan
+// itself hands the measured ones on as options.
+bool overrides(const ValueCurvature& curvature, const Options& options) {
+  return is_stated(curvature) &&
+         (number(options, "smoothness") > 0 || number(options, "hessian-lipschitz") > 0);
+}
+
+std::string origin_of(const ValueCurvature& curvature, const Options& options) {
+  return overrides(curvature, options) ? "given" : to_string(curvature.source);
+}
+
 // l and rho in force: given, or those of preflight.
 SaddleConstants constants_of(const ValueCurvature& curvature, const Options& options, double eps) {
   SaddleConstants constants;
   const double l = number(options, "smoothness"), rho = number(options, "hessian-lipschitz");
   constants.smoothness = l > 0 ? l : curvature.smoothness;
   constants.source = curvature.source;
-  constants.proved = curvature.source == CurvatureBound::Source::closed_form ||
-                     curvature.source == CurvatureBound::Source::constant;
+  constants.proved = is_stated(curvature) && !overrides(curvature, options);
   const double least = least_hessian_lipschitz(constants.smoothness, eps, constants.proved);
   constants.hessian_lipschitz = rho > 0 ? rho : std::max(curvature.hessian_lipschitz, least);
   constants.gap = curvature.gap;
@@ -68,7 +83,7 @@ void choose_perturbation(const ProblemSize& size, const Preflight& preflight, do
   plan.decisions.push_back(
       {"curvature",
        fmt::format("l {:.4g}, rho {:.4g}", constants.smoothness, constants.hessian_lipschitz),
-       fmt::format("{} at f(x0) + 2", to_string(curvature.source)),
+       fmt::format("{} at f(x0) + 2", origin_of(curvature, plan.options)),
        {}});
   if (!perturbs(plan)) return;
   fill(plan.options, "radius", rule.radius);
@@ -104,9 +119,10 @@ void forecast_saddles(const ProblemSize& size, const Preflight& preflight, const
   if (!own || !preflight.value_curvature) return;
   const double eps = number(plan.options, "eps");
   const SaddleConstants constants = constants_of(*preflight.value_curvature, plan.options, eps);
-  forecast.assumptions.push_back(
-      {fmt::format("curvature bounded by the value: l and rho ({})", to_string(constants.source)),
-       constants.smoothness, constants.proved ? Status::pass : Status::unknown});
+  forecast.assumptions.push_back({fmt::format("curvature bounded by the value: l and rho ({})",
+                                              origin_of(*preflight.value_curvature, plan.options)),
+                                  constants.smoothness,
+                                  constants.proved ? Status::pass : Status::unknown});
   if (!perturbs(plan)) return;
   const PerturbationRule rule = perturbation_rule(constants, count(size.parameters), eps,
                                                   delta_of(plan.options), preset_of(plan));

@@ -97,14 +97,22 @@ struct Scales {
   double middle() const { return std::sqrt(start * end); }
 };
 
+// The gradient norm that steps begin with: at a stationary start, that of where the laws were
+// measured.
+double start_gradient(const Preflight& preflight) {
+  constexpr double stationary = 1e-8;
+  const double norm = preflight.initial_gradient_norm;
+  return norm > stationary || !preflight.curvature ? norm : preflight.curvature->largest_gradient;
+}
+
 std::optional<Scales> scales_of(const ProblemSize& size, const Preflight& preflight, double batch) {
-  if (!preflight.curvature || !(preflight.initial_gradient_norm > 0)) return std::nullopt;
+  if (!preflight.curvature || !(start_gradient(preflight) > 0)) return std::nullopt;
   Scales scales;
   if (is_network(size)) scales.share = networks;
   scales.law = preflight.curvature->law;
   scales.law.l0 /= preflight.curvature->spread;
   scales.law.l1 /= preflight.curvature->spread;
-  scales.start = preflight.initial_gradient_norm;
+  scales.start = start_gradient(preflight);
   scales.end = 1e-3 * std::max(1.0, scales.start);
   if (preflight.noise && batch > 0)
     scales.end = std::max(scales.end, preflight.noise->law.tau2 / std::sqrt(batch));
@@ -195,9 +203,9 @@ void fill_table(const Preflight& preflight, Plan& plan) {
     plan.options.try_emplace("l1", fmt::format("{}", std::max(least, law.l1)));
   }
   if (preflight.noise && batch_of(plan) > 0)
-    plan.options.try_emplace(
-        "noise", fmt::format("{}", std::sqrt(preflight.noise->law.variance(
-                                       preflight.initial_gradient_norm, batch_of(plan)))));
+    plan.options.try_emplace("noise",
+                             fmt::format("{}", std::sqrt(preflight.noise->law.variance(
+                                                   start_gradient(preflight), batch_of(plan)))));
 }
 
 void choose_independence(const Preflight& preflight, Plan& plan) {

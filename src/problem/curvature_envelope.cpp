@@ -58,6 +58,12 @@ void CurvatureEnvelope::insert(double value, double hessian_norm, double third_d
   const auto put = [&](double v, double h, double t) {
     for (Index k = 0; k < count; ++k)
       if (kept(hessian_row, k) >= h && kept(third_row, k) >= t) return;
+    // Points of one value are one, with the larger norms.
+    if (count > 0 && kept(value_row, count - 1) == v) {
+      --count;
+      h = std::max(h, kept(hessian_row, count));
+      t = std::max(t, kept(third_row, count));
+    }
     kept.col(count++) << v, h, t;
   };
   for (Index k = 0; k < points_.cols(); ++k) {

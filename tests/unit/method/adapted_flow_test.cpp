@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "thalweg/core/error.hpp"
+#include "thalweg/method/registry.hpp"
 #include "thalweg/model/margin_losses.hpp"
 #include "thalweg/model/network.hpp"
 #include "thalweg/model/output_losses.hpp"
@@ -228,6 +229,18 @@ TEST(AdaptedFlowRankLoss, AllZeroStartIsAPlateauOfRankOne) {
   EXPECT_EQ(result.reason.outcome, Outcome::stalled);
   EXPECT_NE(result.reason.advice.find("rank 1 of 8"), std::string::npos) << result.reason.advice;
   EXPECT_NEAR(result.value / plateau, 1, 1e-6);
+}
+
+// The flow halts at its start, before any step: that is where escape has to see it.
+TEST(AdaptedFlowRankLoss, AnAllZeroStartIsLeftByEscape) {
+  const Formula data;
+  const CompositeObjective problem = data.squared();
+  const auto method = find_method("adapted-flow").make({{"escape", "on"}});
+  RunOptions how;
+  how.stop = target_loss(1e-10) | max_steps(2000);
+  const Result result = run(problem, *method, Vector::Zero(problem.dimension()), how);
+  EXPECT_LE(result.value, 1e-10) << result.reason.criterion;
+  EXPECT_GE(last(result).escapes.value_or(0), 1);
 }
 
 // --- under-parametrized ---

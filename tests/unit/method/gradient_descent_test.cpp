@@ -61,7 +61,8 @@ TEST(GradientDescent, ATrialThatIsNotFiniteIsNotKept) {
 
 TEST(GradientDescent, ArmijoHoldsAtEveryStepWithTheProvedStepsize) {
   const double delta = 0.2, lipschitz = 40;
-  const GradientDescent method({.stepsize = 3, .decrease = delta});
+  const GradientDescent method(
+      {.rule = GradientDescent::Rule::armijo, .stepsize = 3, .decrease = delta});
   const Result result =
       run(Bowl(spectrum), method, Vector::Ones(5), stopping(gradient_tolerance(1e-8)));
   ASSERT_EQ(result.reason.outcome, Outcome::converged);

@@ -96,6 +96,15 @@ TEST(CurvatureEnvelope, IsRefutedAndRefitted) {
   EXPECT_FALSE(envelope.add(NAN, 1, 1));
 }
 
+TEST(CurvatureEnvelope, ARefutationHoldsForLowerValuesToo) {
+  CurvatureEnvelope envelope(1.0);
+  envelope.add(5, 0.1, 2);
+  EXPECT_TRUE(envelope.add_secant(5, 70));
+  EXPECT_EQ(envelope.hessian_norm(4), 105);
+  EXPECT_EQ(envelope.third_derivative(4), 2);
+  EXPECT_EQ(envelope.size(), 1);
+}
+
 TEST(CurvatureEnvelope, KeepsOnlyPointsThatMatter) {
   CurvatureEnvelope envelope;
   for (int k = 0; k < 1000; ++k) envelope.add(k % 17, 3 + (k % 5), k % 3);

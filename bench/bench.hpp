@@ -58,6 +58,7 @@ Json normal(const std::map<std::string, std::string>& given);
 Json csv(const std::map<std::string, std::string>& given);
 Json teacher(const std::map<std::string, std::string>& given);
 Json logistic(const std::map<std::string, std::string>& given);
+Json escape(const std::map<std::string, std::string>& given);
 Json batch(const std::map<std::string, std::string>& given);
 Json margin_pass(const std::map<std::string, std::string>& given);
 

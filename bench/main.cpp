@@ -31,12 +31,14 @@ constexpr const char* usage =
     "  batch   --rows N --inputs D --widths 256,128 --outputs Q --batch B --precision float32 "
     "--updates U\n"
     "          an update of mini-batch training: gradient on a batch, and x -= eta g\n"
+    "  escape  --dimensions 10,1000,100000 --seeds S\n"
+    "          steps of perturbed descent out of saddles, published against practical constants\n"
     "Without --json one line per number. Times are medians of repeats, in seconds.\n";
 
 const std::map<std::string, bench::Json (*)(const std::map<std::string, std::string>&)> cases = {
     {"step", bench::step},       {"normal", bench::normal},     {"csv", bench::csv},
     {"teacher", bench::teacher}, {"logistic", bench::logistic}, {"margin-pass", bench::margin_pass},
-    {"batch", bench::batch}};
+    {"batch", bench::batch},     {"escape", bench::escape}};
 
 struct CommandLine {
   std::string name;

@@ -8,6 +8,7 @@
 #include "sampled_steps.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/method/adapted_flow.hpp"
+#include "thalweg/method/registry.hpp"
 #include "work.hpp"
 
 namespace thalweg {
@@ -222,6 +223,17 @@ Stop choose_stop(const ProblemSize& size, const Preflight& preflight, const Goal
   return stop;
 }
 
+// gd takes its rule from whether a stepsize is given: said plainly.
+void resolve_gd_rule(Plan& plan) {
+  if (plan.method != "gd") return;
+  Options used = find_method("gd").used_options(plan.options);
+  std::string rule = used.at("rule");
+  const bool given = used.at("stepsize") != "0";
+  if (rule == "auto") rule = given ? "constant" : "armijo";
+  plan.options["rule"] = rule;
+  if (!given && (rule == "constant" || rule == "armijo")) plan.options["stepsize"] = "1";
+}
+
 std::string describe(const Stop& stop) {
   std::string text;
   if (stop.target) text = fmt::format("loss {:.3g}", *stop.target);
@@ -325,10 +337,10 @@ Plan make_plan(const ProblemSize& size, const Preflight& preflight, const Goal& 
   choose_flow_time(size, preflight, goal, plan);
   choose_large_step_options(size, preflight, goal, rule, plan);
   choose_sampled_options(size, preflight, goal, plan);
-  choose_saddle_options(size, preflight,
-                        stop.gradient_tolerance.value_or(
-                            eps.value_or(default_tolerance(size, preflight))),
-                        plan);
+  resolve_gd_rule(plan);
+  choose_saddle_options(
+      size, preflight,
+      stop.gradient_tolerance.value_or(eps.value_or(default_tolerance(size, preflight))), plan);
   return plan;
 }
 

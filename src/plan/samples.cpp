@@ -96,10 +96,12 @@ std::int64_t samples_of(const std::string& method,
 std::optional<std::string> stepsize_option(const std::string& method,
                                            const std::map<std::string, std::string>& options) {
   const plan::Options used = find_method(method).used_options(options);
-  const std::string rule = plan::option(used, "rule", "");
+  std::string rule = plan::option(used, "rule", "");
+  if (method == "gd" && rule == "auto" && std::stod(used.at("stepsize")) > 0) rule = "constant";
   const bool found_by_rule =
       (method == "gd" && rule != "constant") || (method == "clipped-sgd" && rule != "threshold");
   if (found_by_rule) return std::nullopt;
+  if (method == "gd") return "stepsize";
   for (const char* key : {"stepsize", "eta"}) {
     const auto found = used.find(key);
     if (found != used.end() && std::stod(found->second) > 0) return key;

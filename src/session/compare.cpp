@@ -318,10 +318,8 @@ class Comparison {
     if (contender.preset) return "settings as published";
     if (contender.given.contains("stepsize") || contender.given.contains("eta"))
       return "stepsize given";
-    const auto option = stepsize_option(contender.info->name, contender.result.options);
-    if (!option) return "no stepsize to set";
-    if (std::stod(contender.result.options.at(*option)) == 0)
-      return "the method chooses its stepsize";
+    if (!stepsize_option(contender.info->name, contender.result.options))
+      return "no stepsize to set";
     return options_.tuning_trials == 0 ? "search switched off" : "";
   }
 
@@ -334,7 +332,7 @@ class Comparison {
     tuning.because = against_tuning(contender);
     const Options& options = contender.result.options;
     const auto option = stepsize_option(contender.info->name, options);
-    if (!option || std::stod(options.at(*option)) == 0) return tuning;
+    if (!option) return tuning;
     tuning.option = *option;
     tuning.planned = tuning.chosen = std::stod(options.at(*option));
     return tuning;

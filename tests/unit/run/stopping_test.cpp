@@ -242,5 +242,18 @@ TEST(Stopping, MisuseIsAUsageError) {
   EXPECT_THROW(any_of({nullptr}), UsageError);
 }
 
+TEST(AfterStart, LeavesOutTheStartAlone) {
+  Story story({1.0});
+  story.last().gradient_norm = 0;
+  const StopWhen criterion = after_start(zero_gradient());
+  EXPECT_FALSE(check(criterion, story));
+  EXPECT_TRUE(criterion->check_all(story.progress()).empty());
+  Story later({1.0, 1.0});
+  later.last().gradient_norm = 0;
+  ASSERT_TRUE(check(criterion, later));
+  EXPECT_EQ(check(criterion, later)->criterion, "zero-gradient");
+  EXPECT_EQ(after_start(max_steps(7))->last_step(), 7);
+}
+
 }  // namespace
 }  // namespace thalweg

@@ -76,8 +76,9 @@ TEST(Trace, HasAHeaderAndLeavesAbsentFieldsEmpty) {
             "iteration,accepted,value,gradient_norm,step_norm,stepsize,damping,gain_ratio,"
             "flow_time,sigma_min,predicted,deviation,log_value,training_error,margin,"
             "average_log_value,last_log_value,bound_log_value,transition_step,"
-            "last_increase_step,validation,evaluations,samples,seconds\n"
-            "3,0,0.10000000000000001,2,,,,,,,,,,,,,,,,,,0,0,0\n");
+            "last_increase_step,escapes,smallest_curvature,heuristic_radius,validation,"
+            "evaluations,samples,seconds\n"
+            "3,0,0.10000000000000001,2,,,,,,,,,,,,,,,,,,,,,0,0,0\n");
 }
 
 TEST(Trace, ReadingNamesRowAndColumnOfWhatIsWrong) {

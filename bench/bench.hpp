@@ -60,6 +60,7 @@ Json teacher(const std::map<std::string, std::string>& given);
 Json logistic(const std::map<std::string, std::string>& given);
 Json escape(const std::map<std::string, std::string>& given);
 Json batch(const std::map<std::string, std::string>& given);
+Json watching(const std::map<std::string, std::string>& given);
 Json margin_pass(const std::map<std::string, std::string>& given);
 
 }  // namespace thalweg::bench

@@ -31,6 +31,9 @@ constexpr const char* usage =
     "  batch   --rows N --inputs D --widths 256,128 --outputs Q --batch B --precision float32 "
     "--updates U\n"
     "          an update of mini-batch training: gradient on a batch, and x -= eta g\n"
+    "  watching --method M --data FILE --rows N --inputs D --widths 64,64 --batch B --steps plan "
+    "--repeats R\n"
+    "          a training run with and without watch for plateaus, diagnosis and certificates\n"
     "  escape  --dimensions 10,1000,100000 --seeds S\n"
     "          steps of perturbed descent out of saddles, published against practical constants\n"
     "Without --json one line per number. Times are medians of repeats, in seconds.\n";
@@ -38,7 +41,7 @@ constexpr const char* usage =
 const std::map<std::string, bench::Json (*)(const std::map<std::string, std::string>&)> cases = {
     {"step", bench::step},       {"normal", bench::normal},     {"csv", bench::csv},
     {"teacher", bench::teacher}, {"logistic", bench::logistic}, {"margin-pass", bench::margin_pass},
-    {"batch", bench::batch},     {"escape", bench::escape}};
+    {"batch", bench::batch},     {"escape", bench::escape},     {"watching", bench::watching}};
 
 struct CommandLine {
   std::string name;
@@ -90,7 +93,7 @@ void run(CommandLine line) {
   const auto chosen = cases.find(line.name);
   if (chosen == cases.end())
     throw UsageError(line.name.empty() ? "no case given" : "unknown case '" + line.name + "'",
-                     "use step, normal, csv, teacher, logistic, margin-pass or batch");
+                     "use step, normal, csv, teacher, logistic, margin-pass, batch, escape or watching");
   if (const auto found = line.options.find("threads"); found != line.options.end()) {
     const bench::Options threads({{"threads", found->second}}, {});
     set_threads(static_cast<int>(threads.number("threads")));

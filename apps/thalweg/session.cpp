@@ -199,13 +199,15 @@ void write_results(const RunFolder& folder, const Session& session, const Result
 
 /// Certifies, reports, writes and prints; returns the exit code.
 int conclude(const Console& console, const RunFolder& folder, Session& session,
-             const Result& result) {
+             const Result& result, const PlateauWatch& watch) {
   report::Record& record = session.record;
   record.outcome = outcome_of(*session.problem.objective, result);
   add_metrics(*record.outcome, session.problem, result.best);
   record.phases = phases_of(result, *record.plan);
   record.escapes = escapes_of(result, *record.plan);
   record.robust = robust_section(session.problem, result.best);
+  add_plateaus(record, *session.problem.objective, session.start, result, watch,
+               session.settings.goal);
   record.certificates = thalweg::certify(*session.problem.objective, session.start, result, record,
                                          session.settings.goal, session.settings.gradient_tolerance,
                                          static_cast<bool>(session.problem.validation));
@@ -337,7 +339,9 @@ int run_session(const Invocation& invocation, Session& session) {
   folder.create();
   if (session.settings.data == "-")
     write_file_atomically(folder.stdin_copy(), session.source.bytes);
+  PlateauWatch watch = plateau_watch(*session.problem.objective, session.record);
   RunOptions options = run_options(session, folder);
+  options.observers.push_back(&watch);
   options.checkpoint->extra = {
       {options_key, words_to_json(resolved_words(invocation, session))},
       {record_key, report::to_json(session.record)},
@@ -347,7 +351,7 @@ int run_session(const Invocation& invocation, Session& session) {
       watched(invocation.console, session.record, std::move(options), [&](const RunOptions& o) {
         return run(*session.problem.objective, *method, session.start, o);
       });
-  return conclude(invocation.console, folder, session, result);
+  return conclude(invocation.console, folder, session, result, watch);
 }
 
 RunOrigin read_run_origin(const RunFolder& folder) {
@@ -376,11 +380,14 @@ int resume_session(const Invocation& invocation, const RunFolder& folder) {
   Session session = restore_session(folder, origin, settings);
   const std::unique_ptr<Method> method = make_method(*session.record.plan);
   invocation.console.result(report::text_before_run(session.record));
-  const Result result = watched(
-      invocation.console, session.record, run_options(session, folder), [&](const RunOptions& o) {
+  PlateauWatch watch = plateau_watch(*session.problem.objective, session.record);
+  RunOptions options = run_options(session, folder);
+  options.observers.push_back(&watch);
+  const Result result =
+      watched(invocation.console, session.record, std::move(options), [&](const RunOptions& o) {
         return thalweg::resume(*session.problem.objective, *method, folder.checkpoint(), o);
       });
-  return conclude(invocation.console, folder, session, result);
+  return conclude(invocation.console, folder, session, result, watch);
 }
 
 int show_session(const Invocation& invocation, const Session& session) {

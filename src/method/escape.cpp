@@ -1,12 +1,12 @@
 #include "thalweg/method/escape.hpp"
 
-#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 
 #include "first_order.hpp"
 #include "thalweg/method/perturbed_descent.hpp"
 #include "thalweg/method/saddle_theory.hpp"
+#include "thalweg/problem/probed_rank.hpp"
 
 namespace thalweg {
 namespace {
@@ -14,8 +14,7 @@ namespace {
 constexpr double default_eps = 1e-3;
 constexpr double unmoved = 1e-6;  // relative change of the value on a plateau
 constexpr double failure_probability = 0.1;
-constexpr Index rank_probes = 16;
-constexpr double rank_tolerance = 1e-8;  // relative, of images of random vectors
+const char* const rank_stream = "escape-rank";
 
 // Passes the fields of the wrapped state on under names of their own.
 class Prefixed final : public StateVisitor {
@@ -34,32 +33,6 @@ class Prefixed final : public StateVisitor {
   }
   StateVisitor& visitor_;
 };
-
-struct ProbedRank {
-  Index rank = 0, probes = 0;
-  bool lost() const { return rank < probes; }
-};
-
-// The rank of J times random vectors, at most that of J.
-ProbedRank probe_rank(const CompositeObjective& problem, const ConstVectorRef& x,
-                      std::uint64_t seed) {
-  const auto jacobian = problem.model().linearize(x);
-  const Index m = jacobian->output_count(), n = jacobian->parameter_count();
-  ProbedRank probed{0, std::min({rank_probes, m, n})};
-  RandomStream random(seed, "escape-rank");
-  Matrix images(m, probed.probes);
-  for (Index k = 0; k < probed.probes; ++k) jacobian->apply(random.normal_vector(n), images.col(k));
-  Eigen::ColPivHouseholderQR<Matrix> qr(images);
-  qr.setThreshold(rank_tolerance);
-  probed.rank = qr.rank();
-  return probed;
-}
-
-// A composite problem whose Jacobian can lose rank.
-const CompositeObjective* with_rank(const Objective& problem) {
-  const auto* composite = dynamic_cast<const CompositeObjective*>(&problem);
-  return composite && !composite->model().linear() ? composite : nullptr;
-}
 
 bool is_bad(const StepRecord& record) {
   if (!std::isfinite(record.value)) return true;
@@ -230,25 +203,25 @@ bool Escaping::follow_curvature(const Objective& problem, EscapeState& state,
 // point near the last one, where the value did not follow, goes on with the radius.
 bool Escaping::perturb(const Objective& problem, EscapeState& state, double first_radius,
                        StepRecord& record, Context& context) const {
-  const CompositeObjective* composite = with_rank(problem);
+  const CompositeObjective* composite = with_changing_rank(problem);
   if (!composite || state.value <= problem.lower_bound()) return false;
   const bool again = state.radius > 0 && state.value > (1 - unmoved) * state.degenerate_value;
   if (!again) {
-    const ProbedRank here = probe_rank(*composite, state.x, context.seed);
+    const ProbedRank here = probe_rank(*composite, state.x, context.seed, rank_stream);
     record.evaluations += here.probes;
     if (!here.lost()) return false;
     state.degenerate = state.x;
     state.degenerate_value = state.value;
     state.radius = first_radius / 2;
   }
-  const ProbedRank before = probe_rank(*composite, state.degenerate, context.seed);
+  const ProbedRank before = probe_rank(*composite, state.degenerate, context.seed, rank_stream);
   RandomStream random(context.seed, "escape-noise");
   while (state.radius < state.scale) {
     state.radius = std::min(2 * state.radius, state.scale);
     random.seek(static_cast<std::uint64_t>(state.noise_position));
     const Vector x = state.degenerate + uniform_in_ball(state.x.size(), state.radius, random);
     state.noise_position = static_cast<std::int64_t>(random.position());
-    const ProbedRank there = probe_rank(*composite, x, context.seed);
+    const ProbedRank there = probe_rank(*composite, x, context.seed, rank_stream);
     record.evaluations += there.probes;
     if (there.rank <= before.rank && state.radius < state.scale) continue;
     move_to(problem, state, x, record, context);

@@ -96,6 +96,12 @@ class Writer {
     for (const auto& [key, word] : words) object[key] = word;
     return object;
   }
+  static Json encode(const std::map<std::string, double>& numbers) {
+    Json object = Json::object();
+    for (const auto& [key, value] : numbers)
+      if (std::isfinite(value)) object[key] = value;
+    return object;
+  }
   static Json encode(const Vector& v) {
     Json array = Json::array();
     for (const double value : v) array.push_back(encode(value));
@@ -154,6 +160,9 @@ class Reader {
   static void decode(const Json& json, T& value) { value = enum_from<T>(json.get<std::string>()); }
   static void decode(const Json& json, std::map<std::string, std::string>& words) {
     words = json.get<std::map<std::string, std::string>>();
+  }
+  static void decode(const Json& json, std::map<std::string, double>& numbers) {
+    numbers = json.get<std::map<std::string, double>>();
   }
   static void decode(const Json& json, Vector& v) {
     const auto values = json.get<std::vector<double>>();
@@ -483,6 +492,18 @@ void fields(Archive& a, RobustSection& r) {
 }
 
 template <class Archive>
+void fields(Archive& a, PlateauDiagnosis& p) {
+  a("first_step", p.first_step);
+  a("last_step", p.last_step);
+  a("at_end", p.at_end);
+  a("value", p.value);
+  a("kind", p.kind);
+  a.unless_empty("because", p.because);
+  a.unless_empty("measured", p.measured);
+  a.unless_empty("advice", p.advice);
+}
+
+template <class Archive>
 void fields(Archive& a, Certificate& c) {
   a("claim", c.claim);
   a("verdict", c.verdict);
@@ -599,6 +620,7 @@ void fields(Archive& a, Record& r) {
   a("phases", r.phases);
   a("escapes", r.escapes);
   a("robust", r.robust);
+  a.unless_empty("plateaus", r.plateaus);
   a.unless_empty("certificates", r.certificates);
   a("solution", r.solution);
   a("comparison", r.comparison);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "thalweg/report/report.hpp"
 #include "words.hpp"
@@ -276,6 +277,25 @@ std::string describe_robust(const RobustSection& robust) {
   return text;
 }
 
+// Each on a line, with what was measured below it.
+std::string describe_plateaus(const std::vector<PlateauDiagnosis>& plateaus) {
+  std::string text = "plateaus:\n";
+  for (const PlateauDiagnosis& p : plateaus) {
+    text += fmt::format("  steps {} to {}{}, value {}: {}", p.first_step, p.last_step,
+                        p.at_end ? " (the last)" : "", number(p.value), p.kind);
+    text += p.because.empty() ? "\n" : ", " + p.because + "\n";
+    std::string line;
+    for (const auto& [name, value] : p.measured) {
+      const std::string part = name + " " + number(value);
+      constexpr std::size_t width = 96;
+      if (4 + line.size() + part.size() > width) text += "    " + std::exchange(line, {}) + "\n";
+      line += (line.empty() ? "" : ", ") + part;
+    }
+    if (!line.empty()) text += "    " + line + "\n";
+  }
+  return text;
+}
+
 std::string describe_solution(const SolutionSection& solution) {
   std::string text = "solution:";
   if (solution.digits) text += fmt::format(" {:.1f} correct digits", *solution.digits);
@@ -359,6 +379,7 @@ std::string text_after_run(const Record& record) {
   if (record.escapes)
     text += describe_escapes(*record.escapes, record.plan && record.plan->method == "restarted");
   if (record.robust) text += describe_robust(*record.robust);
+  if (!record.plateaus.empty()) text += describe_plateaus(record.plateaus);
   if (record.solution) text += describe_solution(*record.solution);
   text += record.certificates.empty() ? no_certificates(*record.outcome)
                                       : describe_certificates(record.certificates);

@@ -19,40 +19,39 @@ using Json = nlohmann::json;
 constexpr const char* format_name = "thalweg-checkpoint/2";
 constexpr const char* remedy = "start the run anew";
 const std::string state_prefix = "state/", trace_prefix = "trace/", loop_prefix = "loop/",
-                  extra_prefix = "extra/";
+                  extra_prefix = "extra/", observer_prefix = "observer/";
 
 class StateWriter final : public StateVisitor {
  public:
-  explicit StateWriter(TensorFile& file) : file_(file) {}
-  void field(const std::string& name, Vector& v) override { file_.put(state_prefix + name, v); }
-  void field(const std::string& name, Matrix& m) override { file_.put(state_prefix + name, m); }
-  void field(const std::string& name, double& v) override { file_.put(state_prefix + name, v); }
-  void field(const std::string& name, std::int64_t& v) override {
-    file_.put(state_prefix + name, v);
-  }
+  StateWriter(TensorFile& file, std::string prefix) : file_(file), prefix_(std::move(prefix)) {}
+  void field(const std::string& name, Vector& v) override { file_.put(prefix_ + name, v); }
+  void field(const std::string& name, Matrix& m) override { file_.put(prefix_ + name, m); }
+  void field(const std::string& name, double& v) override { file_.put(prefix_ + name, v); }
+  void field(const std::string& name, std::int64_t& v) override { file_.put(prefix_ + name, v); }
   void field(const std::string& name, bool& v) override {
-    file_.put(state_prefix + name, std::int64_t{v});
+    file_.put(prefix_ + name, std::int64_t{v});
   }
 
  private:
   TensorFile& file_;
+  std::string prefix_;
 };
 
 class StateReader final : public StateVisitor {
  public:
-  explicit StateReader(const TensorFile& file) : file_(file) {}
-  void field(const std::string& name, Vector& v) override { v = file_.vector(state_prefix + name); }
-  void field(const std::string& name, Matrix& m) override { m = file_.matrix(state_prefix + name); }
-  void field(const std::string& name, double& v) override { v = file_.number(state_prefix + name); }
+  StateReader(const TensorFile& file, std::string prefix)
+      : file_(file), prefix_(std::move(prefix)) {}
+  void field(const std::string& name, Vector& v) override { v = file_.vector(prefix_ + name); }
+  void field(const std::string& name, Matrix& m) override { m = file_.matrix(prefix_ + name); }
+  void field(const std::string& name, double& v) override { v = file_.number(prefix_ + name); }
   void field(const std::string& name, std::int64_t& v) override {
-    v = file_.integer(state_prefix + name);
+    v = file_.integer(prefix_ + name);
   }
-  void field(const std::string& name, bool& v) override {
-    v = file_.integer(state_prefix + name) != 0;
-  }
+  void field(const std::string& name, bool& v) override { v = file_.integer(prefix_ + name) != 0; }
 
  private:
   const TensorFile& file_;
+  std::string prefix_;
 };
 
 // A column of the trace: its numbers, and for an optional field where they are present.
@@ -276,6 +275,12 @@ TensorFile read_file(const std::filesystem::path& path) {
   return file;
 }
 
+const char* const present_field = "present";
+
+std::string observer_prefix_of(const Observer& observer) {
+  return observer_prefix + std::string(observer.key()) + "/";
+}
+
 std::map<std::string, std::string> get_extra(const TensorFile& file) {
   std::map<std::string, std::string> extra;
   for (const auto& [key, text] : file.metadata)
@@ -286,32 +291,46 @@ std::map<std::string, std::string> get_extra(const TensorFile& file) {
 }  // namespace
 
 void write_checkpoint(const std::filesystem::path& path, std::string_view method, State& state,
-                      const RunHistory& history, const std::map<std::string, std::string>& extra) {
+                      const RunHistory& history, const std::map<std::string, std::string>& extra,
+                      const std::vector<Observer*>& observers) {
   TensorFile file;
   file.origin = path.string();
   file.metadata["format"] = format_name;
   file.metadata["method"] = method;
   for (const auto& [key, text] : extra) file.metadata[extra_prefix + key] = text;
-  StateWriter writer(file);
+  StateWriter writer(file, state_prefix);
   state.visit(writer);
+  for (Observer* observer : observers) {
+    if (observer->key().empty()) continue;
+    StateWriter observed(file, observer_prefix_of(*observer));
+    bool present = true;
+    observed.field(present_field, present);
+    observer->visit(observed);
+  }
   put_history(file, history);
   file.metadata["fingerprint"] = fingerprint(file);
   file.write(path);
 }
 
-Checkpoint read_checkpoint(const std::filesystem::path& path, const Method& method,
-                           Index dimension) {
+Checkpoint read_checkpoint(const std::filesystem::path& path, const Method& method, Index dimension,
+                           const std::vector<Observer*>& observers) {
   const TensorFile file = read_file(path);
   Checkpoint checkpoint{file.text("method"), get_extra(file), get_history(file),
                         method.blank_state()};
   if (checkpoint.method != method.name())
     reject(file, fmt::format("is a checkpoint of {}, not of {}", checkpoint.method, method.name()));
-  StateReader reader(file);
+  StateReader reader(file, state_prefix);
   checkpoint.state->visit(reader);
   if (checkpoint.state->x.size() != dimension)
     reject(file, fmt::format("has {} parameters where the problem has {}",
                              checkpoint.state->x.size(), dimension));
   require_consistent(file, checkpoint.history, dimension);
+  for (Observer* observer : observers) {
+    const std::string prefix = observer_prefix_of(*observer);
+    if (observer->key().empty() || !file.has(prefix + present_field)) continue;
+    StateReader observed(file, prefix);
+    observer->visit(observed);
+  }
   return checkpoint;
 }
 

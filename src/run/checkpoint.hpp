@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "thalweg/run/method.hpp"
+#include "thalweg/run/run.hpp"
 
 namespace thalweg {
 
@@ -46,11 +46,13 @@ struct Checkpoint {
 };
 
 void write_checkpoint(const std::filesystem::path& path, std::string_view method, State& state,
-                      const RunHistory& history, const std::map<std::string, std::string>& extra);
+                      const RunHistory& history, const std::map<std::string, std::string>& extra,
+                      const std::vector<Observer*>& observers);
 
-/// Fills a blank state of the method; the caller restores it. Throws DataError when the file is no
+/// Fills a blank state of the method; the caller restores it. Observers that it holds something of
+/// get it back. Throws DataError when the file is no
 /// checkpoint, is damaged, or belongs to another method or dimension.
-Checkpoint read_checkpoint(const std::filesystem::path& path, const Method& method,
-                           Index dimension);
+Checkpoint read_checkpoint(const std::filesystem::path& path, const Method& method, Index dimension,
+                           const std::vector<Observer*>& observers);
 
 }  // namespace thalweg

@@ -238,7 +238,8 @@ class Loop {
                 validated ? at(history_.validation_step).validation : std::optional<double>(),
             .best_validation_step = validated ? history_.validation_step : 0,
             .validations_since_best = history_.validations_since_best,
-            .stop_requested = stop_requested};
+            .stop_requested = stop_requested,
+            .point = &state_->x};
   }
 
   // Due when waiting for one more step of the same length would exceed the interval.
@@ -249,7 +250,8 @@ class Loop {
 
   void save(const Stopwatch& clock) {
     if (!options_.checkpoint) return;
-    write_checkpoint(options_.checkpoint->path, method_.name(), *state_, history_, extra_);
+    write_checkpoint(options_.checkpoint->path, method_.name(), *state_, history_, extra_,
+                     options_.observers);
     saved_at_ = clock.seconds();
   }
 
@@ -303,7 +305,7 @@ Result resume(const Objective& problem, const Method& method,
               const std::filesystem::path& checkpoint, const RunOptions& options) {
   require_usable(problem, options);
   return Loop(problem, method, options)
-      .resume(read_checkpoint(checkpoint, method, problem.dimension()));
+      .resume(read_checkpoint(checkpoint, method, problem.dimension(), options.observers));
 }
 
 }  // namespace thalweg

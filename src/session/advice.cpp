@@ -18,6 +18,17 @@ bool refuted(const report::Record& record, std::string_view claim) {
   return certificate && certificate->verdict == Verdict::refuted;
 }
 
+// Where no plateau says it: the run may have been short.
+void advise_on_saddle(const report::Record& record, std::vector<std::string>& lines) {
+  const Certificate* certificate = find_claim(record, "second-order");
+  if (!certificate || certificate->kind != "saddle") return;
+  for (const PlateauDiagnosis& plateau : record.plateaus)
+    if (plateau.at_end && plateau.kind == "saddle") return;
+  lines.push_back(
+      fmt::format("the point is a saddle with curvature {:.3g}: leave it with --option escape=on",
+                  certificate->measured.value_or(0)));
+}
+
 void advise_on_gap(const report::OutcomeSection& outcome, std::vector<std::string>& lines) {
   if (!outcome.train || !outcome.validation) return;
   const auto score = [](const Metrics& m) { return m.r2 ? m.r2 : m.accuracy; };
@@ -68,6 +79,7 @@ std::vector<std::string> advice_of(const report::Record& record) {
   std::vector<std::string> lines;
   const report::OutcomeSection& outcome = *record.outcome;
   if (!outcome.reason.advice.empty()) lines.push_back(outcome.reason.advice);
+  advise_on_saddle(record, lines);
   advise_on_gap(outcome, lines);
   if (record.preflight && record.forecast) advise_on_large_steps(record, lines);
   return lines;

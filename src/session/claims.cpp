@@ -9,11 +9,13 @@
 #include "thalweg/problem/hessian.hpp"
 #include "thalweg/problem/sample_subset.hpp"
 #include "thalweg/session/session.hpp"
+#include "work_share.hpp"
 
 namespace thalweg {
 namespace {
 
 constexpr double affordable_numbers = 1e10;  // parameters times samples of a full gradient
+constexpr Index part_samples = 2048;         // on which the third derivative is measured then
 constexpr double adapted_flow_slack = 0.01;  // where it lands on a flow time, not on the loss
 
 // A point that the validation rows chose on the way makes no claim about the training objective.
@@ -42,9 +44,8 @@ double third_derivative_at(const Objective& objective, const ConstVectorRef& x, 
 
 // Of a problem whose full gradients cost too much a measurement on some samples has to do.
 std::unique_ptr<SampleSubset> part_of(const Claims& claims, const Objective& objective) {
-  constexpr Index samples = 2048;
-  if (!claims.first_order_sampled || objective.sample_count() <= samples) return nullptr;
-  return std::make_unique<SampleSubset>(objective, samples, 0);
+  if (!claims.first_order_sampled || objective.sample_count() <= part_samples) return nullptr;
+  return std::make_unique<SampleSubset>(objective, part_samples, 0);
 }
 
 Certificate certify_curvature(const Claims& claims, const Objective& objective,
@@ -94,21 +95,19 @@ bool is_stationary(const Objective& objective, const ConstVectorRef& x, double e
   return gradient.stableNorm() <= eps;
 }
 
-// Hessian products within 5 % of the work of the run; short runs may take a few milliseconds.
+// Hessian products within the certificate's share of the work of the run, after what it takes
+// beside them: gradients at the point and their confirmation, and rho where it is not known.
 std::int64_t affordable_products(const Objective& objective, const Result& result,
-                                 const report::Record& record) {
-  constexpr double share = 0.05, least_flops = 2e8, gradients_per_product = 2, most = 1000;
-  const auto n = static_cast<double>(objective.dimension());
-  const double gradient_flops = 6 * n * static_cast<double>(objective.sample_count());
-  const double gradients =
-      std::max({static_cast<double>(result.evaluations),
-                static_cast<double>(result.samples) / static_cast<double>(objective.sample_count()),
-                static_cast<double>(result.steps) * record.forecast->step_gradients.value_or(0)});
-  const double flops = std::max(share * gradients * gradient_flops, least_flops);
-  // k products, each with 8 n k flops of orthogonalization beside it.
-  const double by_gradients = flops / (gradients_per_product * gradient_flops);
-  const double by_basis = std::sqrt(flops / (8 * n));
-  return static_cast<std::int64_t>(std::min({by_gradients, by_basis, most}));
+                                 const report::Record& record, const Claims& claims) {
+  constexpr double gradients_per_product = 2, beside = 9, rho_gradients = 21;
+  const WorkShare share = work_share(objective, result, record, certificate_share);
+  const double part = claims.first_order_sampled
+                          ? std::min(1.0, static_cast<double>(part_samples) /
+                                              static_cast<double>(objective.sample_count()))
+                          : 1;
+  const double fixed = part * (beside + (claims.hessian_lipschitz > 0 ? 0 : rho_gradients));
+  return static_cast<std::int64_t>(
+      std::min((share.gradients - fixed) / gradients_per_product, share.most_products));
 }
 
 // What the run may claim of curvature, and what that may cost.
@@ -120,7 +119,7 @@ void claim_second_order(const Objective& objective, const Result& result,
   claims.only_where_stationary = !delivers && !claims.first_order;
   if (!delivers)
     claims.most_products =
-        std::max<std::int64_t>(1, affordable_products(objective, result, record));
+        std::max<std::int64_t>(1, affordable_products(objective, result, record, claims));
 }
 
 }  // namespace

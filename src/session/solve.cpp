@@ -145,7 +145,9 @@ Solved solve(const Objective& problem, const ConstVectorRef& x0, const Goal& goa
   stop.validated = validated;
   how.stop = stopping(goal, record, stop);
   how.validation = options.validation;
+  PlateauWatch watch = plateau_watch(problem, record);
   how.observers = options.observers;
+  how.observers.push_back(&watch);
   how.target = goal.target_loss ? goal.target_loss : record.plan->target_loss;
   how.stop_token = options.stop_token;
   how.context.seed = options.seed;
@@ -156,6 +158,7 @@ Solved solve(const Objective& problem, const ConstVectorRef& x0, const Goal& goa
 
   record.outcome = outcome_of(problem, result);
   record.phases = phases_of(result, *record.plan);
+  add_plateaus(record, problem, x0, result, watch, goal);
   record.escapes = escapes_of(result, *record.plan);
   record.certificates = certify(problem, x0, result, record, goal, std::nullopt, validated);
   if (result.best.size() <= most_solution_numbers)

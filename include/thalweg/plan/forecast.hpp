@@ -21,7 +21,9 @@ struct Forecast {
                   ///< s* = (N/2) ln(C0 / target) unless given; absent for the tau rule
   std::optional<double> steps;
   std::optional<double> seconds;
-  std::optional<double> step_gradients;  ///< work of one step, in full gradients
+  /// Work of one step, in full gradients that take about as long: flops in large matrix products
+  /// and factorizations count a fifth.
+  std::optional<double> step_gradients;
   std::optional<double> bytes;
   bool claims_global_minimum =
       false;  ///< the target loss at a proved lower bound is promised (exit code 7 if refuted)

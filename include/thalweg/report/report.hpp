@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "thalweg/certify/certificate.hpp"
+#include "thalweg/certify/plateau.hpp"
 #include "thalweg/core/error.hpp"
 #include "thalweg/data/dataset.hpp"
 #include "thalweg/plan/planner.hpp"
@@ -169,6 +170,7 @@ struct Record {
   std::optional<PhasesSection> phases;
   std::optional<EscapesSection> escapes;
   std::optional<RobustSection> robust;
+  std::vector<PlateauDiagnosis> plateaus;  ///< what the run stood still on, in order
   std::vector<Certificate> certificates;
   std::optional<SolutionSection> solution;
   std::optional<ComparisonSection> comparison;

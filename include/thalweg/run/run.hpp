@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "thalweg/core/stop_token.hpp"
@@ -21,6 +22,10 @@ class Observer {
   virtual void on_start(const StepRecord& /*record*/) {}
   virtual void on_step(const Progress& /*progress*/) {}
   virtual void on_end(const StopReason& /*reason*/) {}
+  /// The name under which a checkpoint holds what `visit` names, so that a resumed run sees what
+  /// the uninterrupted one saw; empty: it remembers nothing. Two observers of a run must differ.
+  virtual std::string_view key() const { return {}; }
+  virtual void visit(StateVisitor& /*visitor*/) {}
 };
 
 /// Where and how often checkpoints are written. One is written before step 1, then at least every

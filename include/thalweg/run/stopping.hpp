@@ -24,6 +24,9 @@ struct Progress {
   std::int64_t best_validation_step = 0;
   std::int64_t validations_since_best = 0;  ///< evaluations since the best one
   bool stop_requested = false;              ///< the stop token was set
+  /// x, (n), for observers that keep it; null where a trace is looked at without a run. Criteria
+  /// must not read it: evaluating anything there is not theirs to do.
+  const Vector* point = nullptr;
 };
 
 /// Below this value the squares of gradients underflow, and soon the gradients: ln of it is

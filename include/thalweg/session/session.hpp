@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "thalweg/report/report.hpp"
+#include "thalweg/run/plateau.hpp"
 
 namespace thalweg {
 
@@ -98,6 +99,16 @@ std::vector<Certificate> measure_claims(const Claims& claims, const Objective& o
 std::vector<Certificate> certify(const Objective& problem, const Vector& start,
                                  const Result& result, const report::Record& record,
                                  const Goal& goal, std::optional<double> eps, bool validated);
+
+/// Watches a run of a record that has preflight and plan for plateaus.
+PlateauWatch plateau_watch(const Objective& problem, const report::Record& record);
+
+/// Adds the plateaus of a finished run to a record that has its outcome, each diagnosed at a point
+/// of it within a share of 2 % of the work of the run; the advice of one that the run ended on
+/// becomes that of the reason. What convergence looks like is no plateau: the end of a run that
+/// converged is told only where it is no minimum. `start` may be empty where it is not known.
+void add_plateaus(report::Record& record, const Objective& problem, const Vector& start,
+                  const Result& result, const PlateauWatch& watch, const Goal& goal);
 
 /// What a user should do next, from the record of a finished run, most important first.
 std::vector<std::string> advice_of(const report::Record& record);

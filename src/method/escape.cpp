@@ -12,7 +12,8 @@ namespace thalweg {
 namespace {
 
 constexpr double default_eps = 1e-3;
-constexpr double unmoved = 1e-6;  // relative change of the value on a plateau
+constexpr double unmoved = 1e-6;     // relative change of the value on a plateau
+constexpr double left_share = 1e-3;  // by which the value falls where a degenerate plateau is left
 constexpr double failure_probability = 0.1;
 const char* const rank_stream = "escape-rank";
 
@@ -157,8 +158,9 @@ bool Escaping::leave(const Objective& problem, EscapeState& state, StepRecord& r
   record.evaluations += 1;
   const SaddleConstants constants = constants_at(problem, state.x, state.value, gradient, state.eps,
                                                  context.seed, record.evaluations);
+  // Twice as strict as the certificate, which measures rho anew.
   const CurvatureQuestion question{
-      .threshold = curvature_tolerance(state.eps, constants.hessian_lipschitz),
+      .threshold = curvature_tolerance(state.eps, constants.hessian_lipschitz) / 2,
       .hessian_lipschitz = constants.hessian_lipschitz,
       .smoothness = constants.smoothness};
   const CurvatureAnswer answer =
@@ -166,8 +168,10 @@ bool Escaping::leave(const Objective& problem, EscapeState& state, StepRecord& r
   state.checks.note(answer, question, state.x);
   record.evaluations += answer.evaluations;
   record.smallest_curvature = answer.value;
-  if (!answer.kept) return false;
-  if (!*answer.kept) {
+  // Undecided with a negative Ritz value: there is a way down, if a short one.
+  const bool downhill = !answer.kept.value_or(answer.value >= 0);
+  if (!answer.kept && !downhill) return false;
+  if (downhill) {
     const double length = curvature_step(-answer.value, constants.hessian_lipschitz);
     return follow_curvature(problem, state, answer, std::min(length, state.scale), record, context);
   }
@@ -205,7 +209,7 @@ bool Escaping::perturb(const Objective& problem, EscapeState& state, double firs
                        StepRecord& record, Context& context) const {
   const CompositeObjective* composite = with_changing_rank(problem);
   if (!composite || state.value <= problem.lower_bound()) return false;
-  const bool again = state.radius > 0 && state.value > (1 - unmoved) * state.degenerate_value;
+  const bool again = state.radius > 0 && state.value > (1 - left_share) * state.degenerate_value;
   if (!again) {
     const ProbedRank here = probe_rank(*composite, state.x, context.seed, rank_stream);
     record.evaluations += here.probes;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "curvature_step.hpp"
 #include "first_order.hpp"
 #include "thalweg/method/perturbed_descent.hpp"
 #include "thalweg/method/saddle_theory.hpp"
@@ -184,22 +185,12 @@ bool Escaping::leave(const Objective& problem, EscapeState& state, StepRecord& r
 bool Escaping::follow_curvature(const Objective& problem, EscapeState& state,
                                 const CurvatureAnswer& answer, double length, StepRecord& record,
                                 Context& context) const {
-  Evaluation trial;
-  const auto gains = [&] {
-    constexpr double share = 0.25;  // of the quadratic model; the cubic bound leaves a third
-    return trial.finite() &&
-           trial.value <= state.value + share * answer.value * length * length / 2;
-  };
-  do {
-    trial = evaluate(problem, state.x + length * answer.direction);
-    ++record.evaluations;
-    if (gains()) break;
-    length /= 2;
-  } while (trial.x != state.x);
-  if (trial.x == state.x) return false;
+  const auto point = detail::step_along_curvature(problem, state.x, state.value, answer, length,
+                                                  record.evaluations);
+  if (!point) return false;
   state.degenerate.resize(0);
   state.radius = 0;
-  move_to(problem, state, trial.x, record, context);
+  move_to(problem, state, point->x, record, context);
   return true;
 }
 

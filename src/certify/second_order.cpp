@@ -207,8 +207,11 @@ void judge(Certificate& certificate, const CurvatureBounds& bounds, const Curvat
   certificate.confidence = certain ? 1 : 1 - options.failure_probability;
   const bool positive = bounds.lower > bounds.rounding();
   certificate.kind = positive ? "minimum-like" : "second-order stationary";
-  if (!positive)
-    certificate.because = between(bounds) + ", so that a degenerate point is not excluded";
+  if (positive) return;
+  const bool negative = bounds.upper < -bounds.rounding();
+  certificate.because =
+      between(bounds) + (negative ? ", negative within the tolerance"
+                                  : ", so that a degenerate point is not excluded");
 }
 
 // The gradient part: false where it has settled the verdict.

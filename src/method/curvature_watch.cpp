@@ -10,7 +10,7 @@ namespace thalweg {
 namespace {
 
 constexpr double remeasured_share = 0.1;  // of the gap at the last measurement
-constexpr double most_growth = 4;  // of l by one refutation, before the safety factor
+constexpr double most_growth = 4;         // of l by one refutation, before the safety factor
 constexpr double rounding_units = 64 * std::numeric_limits<double>::epsilon();
 
 }  // namespace

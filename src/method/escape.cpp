@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "curvature_step.hpp"
 #include "first_order.hpp"
 #include "thalweg/method/perturbed_descent.hpp"
 #include "thalweg/method/saddle_theory.hpp"
@@ -12,7 +13,8 @@ namespace thalweg {
 namespace {
 
 constexpr double default_eps = 1e-3;
-constexpr double unmoved = 1e-6;  // relative change of the value on a plateau
+constexpr double unmoved = 1e-6;     // relative change of the value on a plateau
+constexpr double left_share = 1e-3;  // by which the value falls where a degenerate plateau is left
 constexpr double failure_probability = 0.1;
 const char* const rank_stream = "escape-rank";
 
@@ -157,8 +159,9 @@ bool Escaping::leave(const Objective& problem, EscapeState& state, StepRecord& r
   record.evaluations += 1;
   const SaddleConstants constants = constants_at(problem, state.x, state.value, gradient, state.eps,
                                                  context.seed, record.evaluations);
+  // Twice as strict as the certificate, which measures rho anew.
   const CurvatureQuestion question{
-      .threshold = curvature_tolerance(state.eps, constants.hessian_lipschitz),
+      .threshold = curvature_tolerance(state.eps, constants.hessian_lipschitz) / 2,
       .hessian_lipschitz = constants.hessian_lipschitz,
       .smoothness = constants.smoothness};
   const CurvatureAnswer answer =
@@ -166,8 +169,10 @@ bool Escaping::leave(const Objective& problem, EscapeState& state, StepRecord& r
   state.checks.note(answer, question, state.x);
   record.evaluations += answer.evaluations;
   record.smallest_curvature = answer.value;
-  if (!answer.kept) return false;
-  if (!*answer.kept) {
+  // Undecided with a negative Ritz value: there is a way down, if a short one.
+  const bool downhill = !answer.kept.value_or(answer.value >= 0);
+  if (!answer.kept && !downhill) return false;
+  if (downhill) {
     const double length = curvature_step(-answer.value, constants.hessian_lipschitz);
     return follow_curvature(problem, state, answer, std::min(length, state.scale), record, context);
   }
@@ -180,22 +185,12 @@ bool Escaping::leave(const Objective& problem, EscapeState& state, StepRecord& r
 bool Escaping::follow_curvature(const Objective& problem, EscapeState& state,
                                 const CurvatureAnswer& answer, double length, StepRecord& record,
                                 Context& context) const {
-  Evaluation trial;
-  const auto gains = [&] {
-    constexpr double share = 0.25;  // of the quadratic model; the cubic bound leaves a third
-    return trial.finite() &&
-           trial.value <= state.value + share * answer.value * length * length / 2;
-  };
-  do {
-    trial = evaluate(problem, state.x + length * answer.direction);
-    ++record.evaluations;
-    if (gains()) break;
-    length /= 2;
-  } while (trial.x != state.x);
-  if (trial.x == state.x) return false;
+  const auto point = detail::step_along_curvature(problem, state.x, state.value, answer, length,
+                                                  record.evaluations);
+  if (!point) return false;
   state.degenerate.resize(0);
   state.radius = 0;
-  move_to(problem, state, trial.x, record, context);
+  move_to(problem, state, point->x, record, context);
   return true;
 }
 
@@ -205,7 +200,7 @@ bool Escaping::perturb(const Objective& problem, EscapeState& state, double firs
                        StepRecord& record, Context& context) const {
   const CompositeObjective* composite = with_changing_rank(problem);
   if (!composite || state.value <= problem.lower_bound()) return false;
-  const bool again = state.radius > 0 && state.value > (1 - unmoved) * state.degenerate_value;
+  const bool again = state.radius > 0 && state.value > (1 - left_share) * state.degenerate_value;
   if (!again) {
     const ProbedRank here = probe_rank(*composite, state.x, context.seed, rank_stream);
     record.evaluations += here.probes;

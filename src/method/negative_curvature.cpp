@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "curvature_step.hpp"
 #include "first_order.hpp"
 #include "thalweg/method/saddle_theory.hpp"
 
@@ -32,24 +33,12 @@ void NegativeCurvatureState::visit(StateVisitor& visitor) {
 }
 
 void NegativeCurvature::Options::visit(OptionVisitor& visitor) {
-  visitor.option("eps", eps, "> 0: of the gradient norm and, by sqrt(rho eps), of the curvature");
-  visitor.option("failure-probability", failure_probability,
-                 "in (0, 1): of each lower bound on the curvature");
-  visitor.option("smoothness", smoothness,
-                 "l in the place of the Hessian bound; 0: from the curvature bound at every value");
-  visitor.option("hessian-lipschitz", hessian_lipschitz,
-                 "rho, of the third derivative; 0: from the curvature bound at every value");
+  SaddleTarget::visit(visitor, "in (0, 1): of each lower bound on the curvature", "every value");
 }
 
 void NegativeCurvature::Options::validate() const {
   OptionChecker checker("negative-curvature");
-  checker.require(eps > 0 && std::isfinite(eps), "eps", "be above 0 and finite", eps);
-  checker.require(failure_probability > 0 && failure_probability < 1, "failure-probability",
-                  "lie in (0, 1)", failure_probability);
-  checker.require(smoothness >= 0 && std::isfinite(smoothness), "smoothness",
-                  "be at least 0 and finite", smoothness);
-  checker.require(hessian_lipschitz >= 0 && std::isfinite(hessian_lipschitz), "hessian-lipschitz",
-                  "be at least 0 and finite", hessian_lipschitz);
+  check(checker);
   checker.throw_if_any();
 }
 
@@ -58,9 +47,8 @@ NegativeCurvature::NegativeCurvature(Options options) : options_(options) { opti
 void NegativeCurvature::start(const Objective& problem, NegativeCurvatureState& state,
                               Context& context) const {
   measure(problem, state);
-  state.curvature_evaluations =
-      state.curvature.start(problem, {options_.smoothness, options_.hessian_lipschitz}, state.x,
-                            state.value, state.gradient, context.seed);
+  state.curvature_evaluations = state.curvature.start(problem, options_.given(), state.x,
+                                                      state.value, state.gradient, context.seed);
 }
 
 StepRecord NegativeCurvature::advance(const Objective& problem, NegativeCurvatureState& state,
@@ -116,24 +104,14 @@ StepRecord NegativeCurvature::descend(const Objective& problem, NegativeCurvatur
 StepRecord NegativeCurvature::leave(const Objective& problem, NegativeCurvatureState& state,
                                     const CurvatureAnswer& answer,
                                     const CurvatureQuestion& question, double farthest) const {
-  const double c = -answer.value;
-  double length = std::min(curvature_step(c, question.hessian_lipschitz), farthest);
+  const double length =
+      std::min(curvature_step(-answer.value, question.hessian_lipschitz), farthest);
   std::int64_t evaluations = 0;
-  Evaluation trial;
-  const auto gains = [&] {
-    // Of what the quadratic model promises; the cubic bound leaves a third at full length.
-    constexpr double share = 0.25;
-    return trial.finite() && trial.value <= state.value - share * c * length * length / 2;
-  };
-  do {
-    trial = evaluate(problem, state.x + length * answer.direction);
-    ++evaluations;
-    if (gains()) break;
-    length /= 2;
-  } while (trial.x != state.x);
-  if (trial.x == state.x) return halted(state, no_gain_reason(answer), evaluations);
+  auto point =
+      detail::step_along_curvature(problem, state.x, state.value, answer, length, evaluations);
+  if (!point) return halted(state, no_gain_reason(answer), evaluations);
   ++state.moves;
-  const double distance = move_to(state, std::move(trial));
+  const double distance = move_to(state, std::move(*point));
   StepRecord record = describe(problem, state);
   record.step_norm = distance;
   record.evaluations = evaluations;
@@ -153,7 +131,7 @@ void NegativeCurvature::rebuild(const Objective& problem, NegativeCurvatureState
   require_whole(
       state.gradient.size() == state.x.size() && state.moves >= 0 && state.check_position >= 0,
       name());
-  state.curvature.rebuild(problem, {options_.smoothness, options_.hessian_lipschitz});
+  state.curvature.rebuild(problem, options_.given());
 }
 
 }  // namespace thalweg

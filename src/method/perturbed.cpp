@@ -1,6 +1,5 @@
 #include "thalweg/method/perturbed.hpp"
 
-#include <cmath>
 
 namespace thalweg {
 
@@ -12,8 +11,7 @@ void Perturbed::Options::visit(OptionVisitor& visitor) {
 void Perturbed::Options::validate() const {
   OptionChecker checker("perturbed");
   check(checker);
-  checker.require(stepsize >= 0 && std::isfinite(stepsize), "stepsize", "be at least 0 and finite",
-                  stepsize);
+  require_not_negative(checker, "stepsize", stepsize);
   checker.throw_if_any();
 }
 

@@ -46,15 +46,9 @@ void PerturbedState::visit(StateVisitor& visitor) {
 }
 
 void PerturbationOptions::visit(OptionVisitor& visitor) {
-  visitor.option("eps", eps, "> 0: of the gradient norm and, by sqrt(rho eps), of the curvature");
-  visitor.option("failure-probability", failure_probability,
-                 "delta in (0, 1): of ending elsewhere, by the theorem");
+  SaddleTarget::visit(visitor, "delta in (0, 1): of ending elsewhere, by the theorem", "f(x0) + 2");
   visitor.option("preset", preset, {"published", "practical"},
                  "the constants of the theorem, or larger ones without a proof");
-  visitor.option("smoothness", smoothness,
-                 "l, of the Hessian norm; 0: from the curvature bound at f(x0) + 2");
-  visitor.option("hessian-lipschitz", hessian_lipschitz,
-                 "rho, of the third derivative; 0: from the curvature bound at f(x0) + 2");
   visitor.option("radius", radius, "r, of a perturbation over eta; 0: derived from eps");
   visitor.option("waiting", waiting, "T, steps after a perturbation; 0: derived from eps");
   visitor.option("decrease", decrease,
@@ -65,17 +59,10 @@ void PerturbationOptions::visit(OptionVisitor& visitor) {
 }
 
 void PerturbationOptions::check(OptionChecker& checker) const {
-  checker.require(eps > 0 && std::isfinite(eps), "eps", "be above 0 and finite", eps);
-  checker.require(failure_probability > 0 && failure_probability < 1, "failure-probability",
-                  "lie in (0, 1)", failure_probability);
-  const auto not_negative = [&](double value, const char* key) {
-    checker.require(value >= 0 && std::isfinite(value), key, "be at least 0 and finite", value);
-  };
-  not_negative(smoothness, "smoothness");
-  not_negative(hessian_lipschitz, "hessian-lipschitz");
-  not_negative(radius, "radius");
-  not_negative(decrease, "decrease");
-  not_negative(waiting, "waiting");
+  SaddleTarget::check(checker);
+  require_not_negative(checker, "radius", radius);
+  require_not_negative(checker, "waiting", waiting);
+  require_not_negative(checker, "decrease", decrease);
 }
 
 void PerturbedDescent::derive(const Objective& problem, PerturbedState& state) const {
@@ -103,9 +90,8 @@ void PerturbedDescent::refit(PerturbedState& state) const {
 void PerturbedDescent::start(const Objective& problem, PerturbedState& state,
                              Context& context) const {
   measure(problem, state);
-  state.curvature_evaluations =
-      state.curvature.start(problem, {perturbation_.smoothness, perturbation_.hessian_lipschitz},
-                            state.x, state.value, state.gradient, context.seed);
+  state.curvature_evaluations = state.curvature.start(problem, perturbation_.given(), state.x,
+                                                      state.value, state.gradient, context.seed);
   derive(problem, state);
 }
 
@@ -229,7 +215,7 @@ void PerturbedDescent::rebuild(const Objective& problem, PerturbedState& state, 
                     state.noise_position >= 0 && state.check_position >= 0 && state.since >= -1 &&
                     state.perturbations >= 0,
                 name());
-  state.curvature.rebuild(problem, {perturbation_.smoothness, perturbation_.hessian_lipschitz});
+  state.curvature.rebuild(problem, perturbation_.given());
 }
 
 }  // namespace thalweg

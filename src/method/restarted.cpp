@@ -43,15 +43,10 @@ void RestartedState::visit(StateVisitor& visitor) {
 }
 
 void Restarted::Options::visit(OptionVisitor& visitor) {
-  visitor.option("eps", eps, "> 0: of the gradient norm and, by sqrt(rho eps), of the curvature");
-  visitor.option("failure-probability", failure_probability,
-                 "delta in (0, 1): enters the waiting time by its logarithm");
+  SaddleTarget::visit(visitor, "delta in (0, 1): enters the waiting time by its logarithm",
+                      "f(x0) + 2");
   visitor.option("preset", preset, {"published", "practical"},
                  "the factor in the stepsize: 512, or 4");
-  visitor.option("smoothness", smoothness,
-                 "l, of the Hessian norm; 0: from the curvature bound at f(x0) + 2");
-  visitor.option("hessian-lipschitz", hessian_lipschitz,
-                 "rho, of the third derivative; 0: from the curvature bound at f(x0) + 2");
   visitor.option("stepsize", stepsize, "eta; 0: derived from eps and the noise");
   visitor.option("radius", radius, "R of the ball; 0: sqrt(eps / rho)");
   visitor.option("waiting", waiting, "K, updates within the ball that end a search; 0: derived");
@@ -63,18 +58,11 @@ void Restarted::Options::visit(OptionVisitor& visitor) {
 
 void Restarted::Options::validate() const {
   OptionChecker checker("restarted");
-  checker.require(eps > 0 && std::isfinite(eps), "eps", "be above 0 and finite", eps);
-  checker.require(failure_probability > 0 && failure_probability < 1, "failure-probability",
-                  "lie in (0, 1)", failure_probability);
-  const auto not_negative = [&](double value, const char* key) {
-    checker.require(value >= 0 && std::isfinite(value), key, "be at least 0 and finite", value);
-  };
-  not_negative(smoothness, "smoothness");
-  not_negative(hessian_lipschitz, "hessian-lipschitz");
-  not_negative(stepsize, "stepsize");
-  not_negative(radius, "radius");
-  not_negative(waiting, "waiting");
-  not_negative(noise, "noise");
+  SaddleTarget::check(checker);
+  require_not_negative(checker, "stepsize", stepsize);
+  require_not_negative(checker, "radius", radius);
+  require_not_negative(checker, "waiting", waiting);
+  require_not_negative(checker, "noise", noise);
   sampling.check(checker);
   checker.throw_if_any();
 }
@@ -112,8 +100,7 @@ std::int64_t Restarted::derive(const Objective& problem, RestartedState& state) 
 
 void Restarted::begin(const Objective& problem, RestartedState& state) const {
   state.start_evaluations +=
-      state.curvature.start(problem, {options_.smoothness, options_.hessian_lipschitz}, state.x,
-                            state.value, state.gradient, 0);
+      state.curvature.start(problem, options_.given(), state.x, state.value, state.gradient, 0);
   state.anchor = state.x;
   state.sum = Vector::Zero(state.x.size());
   state.candidate = state.gradient.stableNorm() <= options_.eps;
@@ -182,7 +169,7 @@ bool Restarted::is_whole(const RestartedState& state) const {
 }
 
 void Restarted::restored(const Objective& problem, RestartedState& state) const {
-  state.curvature.rebuild(problem, {options_.smoothness, options_.hessian_lipschitz});
+  state.curvature.rebuild(problem, options_.given());
 }
 
 }  // namespace thalweg

@@ -40,9 +40,8 @@ void Tamed::Options::visit(OptionVisitor& visitor) {
 void Tamed::Options::validate() const {
   OptionChecker checker("tamed");
   check(checker);
-  checker.require(stepsize >= 0 && std::isfinite(stepsize), "stepsize", "be at least 0 and finite",
-                  stepsize);
-  checker.require(scale >= 0 && std::isfinite(scale), "scale", "be at least 0 and finite", scale);
+  require_not_negative(checker, "stepsize", stepsize);
+  require_not_negative(checker, "scale", scale);
   checker.throw_if_any();
 }
 

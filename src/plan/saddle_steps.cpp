@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "thalweg/method/registry.hpp"
 #include "thalweg/method/saddle_theory.hpp"
@@ -126,6 +127,12 @@ void forecast_saddles(const ProblemSize& size, const Preflight& preflight, const
   if (!perturbs(plan)) return;
   const PerturbationRule rule = perturbation_rule(constants, count(size.parameters), eps,
                                                   delta_of(plan.options), preset_of(plan));
+  // x + eta xi differs from x only where the displacement is above its rounding.
+  const double displacement = number(plan.options, "stepsize") * number(plan.options, "radius");
+  const double rounding = std::numeric_limits<double>::epsilon() * preflight.start_norm;
+  forecast.assumptions.push_back({"perturbations are above the rounding of the parameters",
+                                  displacement,
+                                  displacement > rounding ? Status::pass : Status::fail});
   forecast.assumptions.push_back({"the constants hold as far as an escape travels", rule.travel,
                                   rule.within ? Status::pass : Status::fail});
   if (rule.chi > 0)

@@ -57,6 +57,14 @@ const char* name_of(RankSource source) {
   return source == RankSource::jacobian ? "jacobian" : "gram";
 }
 
+const char* name_of(CurvatureBound::Source source) {
+  switch (source) {
+    case CurvatureBound::Source::closed_form: return "closed_form";
+    case CurvatureBound::Source::generalized_smoothness: return "generalized_smoothness";
+    default: return to_string(source);
+  }
+}
+
 template <class Enum>
 Enum enum_from(const std::string& name) {
   for (const Enum value : EnumNames<Enum>::values)

@@ -260,10 +260,10 @@ std::string describe_escapes(const EscapesSection& escapes, bool restarts) {
     text += fmt::format("  ended by the second-order certificate at step {}",
                         *escapes.certificate_step);
   if (escapes.certificate_step && escapes.waiting_end_step)
-    text += fmt::format("; the published waiting time ends at step {}", *escapes.waiting_end_step);
+    text += fmt::format("; the waiting time alone would have ended it at step {}",
+                        *escapes.waiting_end_step);
   else if (escapes.waiting_end_step)
-    text +=
-        fmt::format("  ended by the published waiting time at step {}", *escapes.waiting_end_step);
+    text += fmt::format("  ended by the waiting time at step {}", *escapes.waiting_end_step);
   return escapes.certificate_step || escapes.waiting_end_step ? text + "\n" : text;
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr const char* format_name = "thalweg-checkpoint/2";
+constexpr const char* format_name = "thalweg-checkpoint/3";
 constexpr const char* remedy = "start the run anew";
 const std::string state_prefix = "state/", trace_prefix = "trace/", loop_prefix = "loop/",
                   extra_prefix = "extra/", observer_prefix = "observer/";

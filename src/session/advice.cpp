@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "thalweg/method/registry.hpp"
 #include "thalweg/session/session.hpp"
 
 namespace thalweg {
@@ -24,9 +25,12 @@ void advise_on_saddle(const report::Record& record, std::vector<std::string>& li
   if (!certificate || certificate->kind != "saddle") return;
   for (const PlateauDiagnosis& plateau : record.plateaus)
     if (plateau.at_end && plateau.kind == "saddle") return;
-  lines.push_back(
-      fmt::format("the point is a saddle with curvature {:.3g}: leave it with --option escape=on",
-                  certificate->measured.value_or(0)));
+  const bool escaped = record.plan && escapes(record.plan->options);
+  lines.push_back(fmt::format("the point is a saddle with curvature {:.3g}: {}",
+                              certificate->measured.value_or(0),
+                              escaped ? "it is less than escape looks for; give a smaller "
+                                        "--option eps="
+                                      : "leave it with --option escape=on"));
 }
 
 void advise_on_gap(const report::OutcomeSection& outcome, std::vector<std::string>& lines) {

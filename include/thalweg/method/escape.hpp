@@ -4,10 +4,9 @@
 // halts there, or the value has not moved for `escape-plateau` steps) the Hessian is asked, by
 // Lanczos with a failure probability, whether lambda_min >= -sqrt(rho eps):
 //
-//   no            a strict saddle: one step along the direction of negative curvature, of the
-//   length
-//                 2 c / rho (method/saddle_theory.hpp), shortened until f falls, and the method
-//                 starts again from there
+//   no            a strict saddle (or undecided, with a negative Ritz value): one step along the
+//                 direction of negative curvature, of the length 2 c / rho
+//                 (method/saddle_theory.hpp), shortened until f falls, and the method starts again
 //   yes, and J    a degenerate plateau, such as the all-zero start of a network with two hidden
 //   lost rank     layers, where the Hessian is positive semidefinite: no theory sets a radius. A
 //                 perturbation of the published radius is doubled until the rank changes, at most

@@ -25,7 +25,7 @@
 #include "thalweg/method/curvature_check.hpp"
 #include "thalweg/method/curvature_watch.hpp"
 #include "thalweg/method/first_order_state.hpp"
-#include "thalweg/run/option_visitor.hpp"
+#include "thalweg/method/saddle_target.hpp"
 
 namespace thalweg {
 
@@ -40,12 +40,9 @@ struct NegativeCurvatureState final : FirstOrderState {
 
 class NegativeCurvature final : public MethodFor<Objective, NegativeCurvatureState> {
  public:
-  struct Options {
-    double eps = 1e-3;                  ///< > 0, of |g| and, by sqrt(rho eps), of the curvature
-    double failure_probability = 1e-3;  ///< in (0, 1), of each question to Lanczos
-    double smoothness = 0;              ///< l in the place of rho_1; 0: the curvature bound
-    double hessian_lipschitz = 0;       ///< rho in the place of rho_2; 0: the curvature bound
-
+  struct Options : SaddleTarget {
+    /// Of each question to Lanczos.
+    Options() { failure_probability = 1e-3; }
     void visit(OptionVisitor& visitor);
     void validate() const;  ///< throws UsageError naming every violated range at once
   };

@@ -2,12 +2,11 @@
 // stationary points, and the question whether such a point is of second order.
 #pragma once
 
-#include "thalweg/core/error.hpp"
 #include "thalweg/method/curvature_check.hpp"
 #include "thalweg/method/curvature_watch.hpp"
 #include "thalweg/method/first_order_state.hpp"
+#include "thalweg/method/saddle_target.hpp"
 #include "thalweg/method/saddle_theory.hpp"
-#include "thalweg/run/option_visitor.hpp"
 
 namespace thalweg {
 
@@ -30,12 +29,8 @@ struct PerturbedState : FirstOrderState {
 
 /// Part of the options of a method. 0 stands for: derived from the curvature bound of the problem,
 /// see method/saddle_theory.hpp.
-struct PerturbationOptions {
-  double eps = 1e-3;                 ///< > 0, of |g| and, by sqrt(rho eps), of the curvature
-  double failure_probability = 0.1;  ///< delta in (0, 1)
+struct PerturbationOptions : SaddleTarget {
   SaddlePreset preset = SaddlePreset::published;  ///< constants of the theorem, or larger ones
-  double smoothness = 0;                          ///< l; 0: from the bound at f(x0) + 2
-  double hessian_lipschitz = 0;                   ///< rho; 0: likewise
   double radius = 0;                              ///< r, a perturbation over eta; 0: derived
   double waiting = 0;                             ///< T, steps; 0: derived
   double decrease = 0;                            ///< F; 0: derived

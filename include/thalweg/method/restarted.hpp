@@ -38,6 +38,7 @@
 
 #include "thalweg/method/curvature_check.hpp"
 #include "thalweg/method/curvature_watch.hpp"
+#include "thalweg/method/saddle_target.hpp"
 #include "thalweg/method/saddle_theory.hpp"
 #include "thalweg/method/sampled.hpp"
 
@@ -60,12 +61,8 @@ struct RestartedState final : SampledState {
 
 class Restarted final : public SampledMethod<RestartedState> {
  public:
-  struct Options {
-    double eps = 1e-3;                 ///< > 0, of |g| and, by sqrt(rho eps), of the curvature
-    double failure_probability = 0.1;  ///< delta in (0, 1)
+  struct Options : SaddleTarget {
     SaddlePreset preset = SaddlePreset::practical;  ///< the factor c: 512, or 4
-    double smoothness = 0;                          ///< l; 0: from the bound at f(x0) + 2
-    double hessian_lipschitz = 0;                   ///< rho; 0: likewise
     double stepsize = 0;                            ///< eta; 0: derived
     double radius = 0;                              ///< R; 0: sqrt(eps / rho)
     double waiting = 0;                             ///< K; 0: derived

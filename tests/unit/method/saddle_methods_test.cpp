@@ -139,7 +139,8 @@ TEST(SaddleMethods, ConstantsTooSmallAreRefutedNotFollowed) {
   options.eps = 1e-3;
   options.smoothness = 0.1;
   options.hessian_lipschitz = 10;
-  const Vector far = (Vector(2) << 5, 1).finished();
+  Vector far(2);
+  far << 5, 1;
   const Result result = run_for(problem, Perturbed(options), far, 5000);
   EXPECT_EQ(result.reason.criterion, "second-order");
   EXPECT_LT(result.value, 1e-5);

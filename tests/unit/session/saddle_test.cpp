@@ -57,7 +57,7 @@ TEST(SaddleSession, TheRecordSurvivesItsJson) {
   EXPECT_EQ(report::to_json(report::from_json(json, "memory")), json);
   const std::string text = report::to_text(solved.record);
   EXPECT_NE(text.find("ended by the second-order certificate at step"), std::string::npos);
-  EXPECT_NE(text.find("the published waiting time ends at step"), std::string::npos);
+  EXPECT_NE(text.find("the waiting time alone would have ended it at step"), std::string::npos);
 }
 
 }  // namespace

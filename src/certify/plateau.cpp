@@ -80,7 +80,10 @@ class Diagnosing {
   }
 
   bool is_saddle() {
-    if (!counts(out_.gain) || out_.gain < clearly * down_.gain ||
+    // Far along a tiny gradient it is the curvature that gains.
+    const bool by_gradient =
+        probe_.gradient_norm() > context_.eps && out_.gain < clearly * down_.gain;
+    if (!counts(out_.gain) || by_gradient ||
         out_.gain < saddle_over_swing * context_.plateau.deviation)
       return false;
     conclude("saddle",

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <string_view>
 
 #include "thalweg/method/registry.hpp"
 #include "thalweg/problem/probed_rank.hpp"
@@ -81,10 +83,20 @@ bool is_stuck(Outcome outcome) {
          outcome == Outcome::budget_exhausted;
 }
 
+// Criteria that know no more than that the run has ended. Others, such as the watch of large steps,
+// say why themselves, and the diagnosis comes after that.
+bool says_why(const StopReason& reason) {
+  constexpr std::array<std::string_view, 8> silent = {
+      "max-steps",     "time-limit",         "sample-limit", "stall",
+      "zero-gradient", "gradient-tolerance", "line-search",  "relative-reduction"};
+  return !reason.advice.empty() && std::ranges::find(silent, reason.criterion) == silent.end();
+}
+
 void advise(report::OutcomeSection& outcome, const std::string& advice) {
-  outcome.reason.advice = advice;
+  std::string& said = outcome.reason.advice;
+  said = says_why(outcome.reason) ? said + "; " + advice : advice;
   for (StopReason& reason : outcome.reasons)
-    if (reason.criterion == outcome.reason.criterion) reason.advice = advice;
+    if (reason.criterion == outcome.reason.criterion) reason.advice = said;
 }
 
 // A run that stalled has failed, whatever it took: a second or so is well spent on why.

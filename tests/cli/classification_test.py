@@ -497,7 +497,8 @@ class Options(Classes):
                 measured = {c["claim"]: c for c in ran.json()["certificates"]}
                 for claim, certificate in claimed.items():
                     self.assertEqual(measured[claim]["verdict"], certificate["verdict"], claim)
-                    self.assertEqual(measured[claim]["measured"], certificate["measured"], claim)
+                    self.assertEqual(measured[claim].get("measured"),
+                                     certificate.get("measured"), claim)
                 self.assertEqual(ran.code, 7 if "refuted" in self.verdicts(ran.json()).values()
                                  else 0)
 

@@ -10,7 +10,7 @@
 // A gain counts where it is at least a thousandth of the gap f - f_low, which is what run/plateau
 // calls still. The kind is the first of these that holds; the rules are ours:
 //
-//   saddle          lambda_min < 0 beyond rounding, and v gains twice what -g does
+//   saddle          lambda_min < 0 beyond rounding, and v gains; twice what -g does where |g| > eps
 //   noise-floor     an update x - eta (g + xi) changes f by -eta |g|^2 + eta^2 (g'Hg + E xi'H xi)
 //                   / 2 on average: the noise raises it by at least half of what g lowers it, or a
 //                   fifth where the values swing, since g at one point does so too. Where eta

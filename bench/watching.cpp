@@ -70,7 +70,9 @@ Json watching(const std::map<std::string, std::string>& given) {
   if (options.text("batch") != "0") goal.method_options["batch"] = options.text("batch");
 
   report::Record record;
-  const ProblemSize size = describe(task.objective);
+  ProblemSize size = describe(task.objective);
+  size.inputs = task.network.options().inputs;
+  size.hidden = task.network.options().hidden;
   record.problem = problem_section(task.objective);
   record.preflight = measure(task.objective, task.start, {.size = size}, goal, 1e10, /*seed=*/0);
   add_plan(record, task.objective, task.start, size, goal);

@@ -109,11 +109,14 @@ class Diagnosing {
     }
     if (!floor) return false;
     if (context_.plateau.stepsize) note("stepsize", *context_.plateau.stepsize);
+    const char* const otherwise = context_.annealed
+                                      ? "or more steps (--max-steps) for the schedule"
+                                      : "--option schedule=cosine, or a smaller stepsize";
     conclude(
         "noise-floor",
         fmt::format("the noise of batches of {} undoes what the gradient gains: a larger batch "
-                    "(--option batch={}), --option schedule=cosine, or a smaller stepsize",
-                    context_.batch, 4 * context_.batch));
+                    "(--option batch={}), {}",
+                    context_.batch, 4 * context_.batch, otherwise));
     return true;
   }
 

@@ -55,6 +55,7 @@ PlateauContext context_of(const Objective& problem, const report::Record& record
   context.eps = claims_of(record, problem, goal, std::nullopt).eps;
   context.batch = batch_of(plan);
   context.plain_steps = plain_steps(plan);
+  context.annealed = !option(plan, "schedule").empty() && option(plan, "schedule") != "constant";
   context.steps_verified = steps_verified(plan);
   context.leaves_saddles = escapes(plan.options) || leaves_saddles(plan.method, plan.options);
   context.step_floor = record.forecast->step_floor;

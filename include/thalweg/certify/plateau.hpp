@@ -42,6 +42,7 @@ struct PlateauContext {
   Index batch = 0;         ///< samples per update, without replacement; 0: all
   /// Updates are x - stepsize times the gradient of the batch, with the stepsize of the records.
   bool plain_steps = false;
+  bool annealed = false;        ///< the stepsize falls by a schedule
   bool steps_verified = false;  ///< the method tries step lengths itself: no step floor, nor short
   bool leaves_saddles = false;  ///< the method does, or was told to
   std::optional<double> step_floor = {};  ///< forecast, above the minimum

@@ -197,8 +197,8 @@ int certify(const Invocation& invocation) {
   record.manifest = report::make_manifest(settings.seed, threads(), invocation.argv);
   record.problem = subject.problem;
   ask_for_second_order(*subject.objective, subject.claims);
-  invocation.console.detail(fmt::format("second-order: at most {} gradients",
-                                        second_order_price(*subject.objective, subject.claims)));
+  invocation.console.note(fmt::format("second-order: at most {} gradients",
+                                      second_order_price(*subject.objective, subject.claims)));
   record.certificates = measure_claims(subject.claims, *subject.objective, subject.x);
   invocation.console.result(fmt::format("{} on {}: {} rows, loss {:.6g}\n", path.string(),
                                         settings.data, subject.rows,

@@ -9,7 +9,6 @@
 namespace thalweg {
 namespace {
 
-constexpr double published_factor = 512, practical_factor = 4;
 constexpr int noise_probes = 16;
 
 // Variance of the mean gradient of a batch.
@@ -75,24 +74,19 @@ Restarted::Restarted(Options options) : SampledMethod(options.sampling), options
 std::int64_t Restarted::derive(const Objective& problem, RestartedState& state) const {
   const SaddleConstants constants =
       saddle_constants(state.curvature.bound(), state.value, problem.lower_bound(), options_.eps);
-  const auto n = static_cast<double>(state.x.size());
-  const double rho = constants.hessian_lipschitz,
-               threshold = curvature_tolerance(options_.eps, rho);
-  const bool published = options_.preset == SaddlePreset::published;
-  const double factor = published ? published_factor : practical_factor;
-  const double log_term = std::log(16 * std::sqrt(n) / options_.failure_probability);
   state.smoothness = constants.smoothness;
-  state.hessian_lipschitz = rho;
+  state.hessian_lipschitz = constants.hessian_lipschitz;
   state.noise = options_.noise > 0 ? options_.noise : options_.eps;
-  state.radius = options_.radius > 0 ? options_.radius : std::sqrt(options_.eps / rho);
   double variance = state.noise * state.noise;
   if (!full_batch()) variance += measure_noise(problem, state.x, options_.sampling.batch);
-  const double from_noise =
-      state.radius * state.radius * threshold / (factor * log_term * variance);
-  state.stepsize =
-      options_.stepsize > 0 ? options_.stepsize : std::min(1 / (2 * state.smoothness), from_noise);
-  state.waiting =
-      options_.waiting > 0 ? options_.waiting : std::ceil(log_term / (state.stepsize * threshold));
+  const RestartRule rule =
+      restart_rule(constants, static_cast<double>(state.x.size()), options_.eps,
+                   options_.failure_probability, variance, options_.preset);
+  state.radius = options_.radius > 0 ? options_.radius : rule.radius;
+  state.stepsize = options_.stepsize > 0 ? options_.stepsize : rule.stepsize;
+  // Of a stepsize given: as many updates as carry the same growth.
+  const double waiting = std::ceil(rule.waiting * rule.stepsize / state.stepsize);
+  state.waiting = options_.waiting > 0 ? options_.waiting : waiting;
   return full_batch() ? 0
                       : noise_probes *
                             std::min<std::int64_t>(options_.sampling.batch, problem.sample_count());

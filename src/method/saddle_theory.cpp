@@ -55,6 +55,19 @@ PerturbationRule perturbation_rule(const SaddleConstants& constants, double dime
   return rule;
 }
 
+RestartRule restart_rule(const SaddleConstants& constants, double dimension, double eps,
+                         double failure_probability, double variance, SaddlePreset preset) {
+  const double factor = preset == SaddlePreset::published ? 512 : 4;
+  const double rho = constants.hessian_lipschitz, threshold = curvature_tolerance(eps, rho);
+  const double log_term = std::log(16 * std::sqrt(dimension) / failure_probability);
+  RestartRule rule;
+  rule.radius = std::sqrt(eps / rho);
+  const double from_noise = rule.radius * rule.radius * threshold / (factor * log_term * variance);
+  rule.stepsize = std::min(1 / (2 * constants.smoothness), from_noise);
+  rule.waiting = std::ceil(log_term / (rule.stepsize * threshold));
+  return rule;
+}
+
 double curvature_step(double c, double rho) { return 2 * c / rho; }
 double curvature_gain(double c, double rho) { return 2 * c * c * c / (3 * rho * rho); }
 

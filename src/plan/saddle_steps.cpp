@@ -100,6 +100,45 @@ void choose_perturbation(const ProblemSize& size, const Preflight& preflight, do
        {}});
 }
 
+// Batches of the plan; all samples where it is 0.
+double batch_variance(const Preflight& preflight, const Plan& plan, double eps) {
+  const double noise = number(plan.options, "noise"), added = noise > 0 ? noise : eps;
+  const double batch = number(plan.options, "batch", 64);
+  const bool draws = batch > 0 && preflight.noise;
+  return added * added +
+         (draws ? preflight.noise->law.variance(preflight.initial_gradient_norm, batch) : 0);
+}
+
+void choose_restarts(const ProblemSize& size, const Preflight& preflight, double eps, Plan& plan) {
+  const SaddleConstants constants = constants_of(*preflight.value_curvature, plan.options, eps);
+  const bool published = option(plan.options, "preset", "practical") == "published";
+  const RestartRule rule =
+      restart_rule(constants, count(size.parameters), eps, delta_of(plan.options),
+                   batch_variance(preflight, plan, eps),
+                   published ? SaddlePreset::published : SaddlePreset::practical);
+  if (!constants.proved) {
+    fill(plan.options, "smoothness", constants.smoothness);
+    fill(plan.options, "hessian-lipschitz", constants.hessian_lipschitz);
+  }
+  fill(plan.options, "noise", eps);
+  fill(plan.options, "radius", rule.radius);
+  fill(plan.options, "stepsize", rule.stepsize);
+  fill(plan.options, "waiting",
+       std::ceil(rule.waiting * rule.stepsize / number(plan.options, "stepsize")));
+  plan.decisions.push_back(
+      {"curvature",
+       fmt::format("l {:.4g}, rho {:.4g}", constants.smoothness, constants.hessian_lipschitz),
+       fmt::format("{} at f(x0) + 2", to_string(constants.source)),
+       {}});
+  plan.decisions.push_back(
+      {"restarts",
+       fmt::format("stepsize {}, radius {}, waiting time {} updates", plan.options["stepsize"],
+                   plan.options["radius"], plan.options["waiting"]),
+       fmt::format("eps {:.3g}, failure probability {:.3g}, noise of a batch at the start", eps,
+                   delta_of(plan.options)),
+       {}});
+}
+
 }  // namespace
 
 void choose_saddle_options(const ProblemSize& size, const Preflight& preflight, double eps,
@@ -107,9 +146,10 @@ void choose_saddle_options(const ProblemSize& size, const Preflight& preflight, 
   if (escapes(plan.options)) fill(plan.options, "escape-eps", eps);
   if (!has_own_option(find_method(plan.method), "eps")) return;
   fill(plan.options, "eps", eps);
-  if (plan.method != "perturbed" && plan.method != "tamed") return;
   if (!preflight.value_curvature) return;
-  choose_perturbation(size, preflight, eps, plan);
+  if (plan.method == "restarted") choose_restarts(size, preflight, eps, plan);
+  if (plan.method == "perturbed" || plan.method == "tamed")
+    choose_perturbation(size, preflight, eps, plan);
 }
 
 void forecast_saddles(const ProblemSize& size, const Preflight& preflight, const Plan& plan,
@@ -124,6 +164,16 @@ void forecast_saddles(const ProblemSize& size, const Preflight& preflight, const
                                               origin_of(*preflight.value_curvature, plan.options)),
                                   constants.smoothness,
                                   constants.proved ? Status::pass : Status::unknown});
+  if (plan.method == "negative-curvature") {
+    const double gain = curvature_gain(curvature_tolerance(eps, constants.hessian_lipschitz),
+                                       constants.hessian_lipschitz);
+    const double gradient_steps = 2 * constants.smoothness * constants.gap / (eps * eps);
+    forecast.assumptions.push_back(
+        {fmt::format("second-order stationary after at most {:.2g} gradient steps and {:.2g} along "
+                     "curvature",
+                     gradient_steps, constants.gap / gain),
+         gradient_steps, constants.proved ? Status::pass : Status::unknown});
+  }
   if (!perturbs(plan)) return;
   const PerturbationRule rule = perturbation_rule(constants, count(size.parameters), eps,
                                                   delta_of(plan.options), preset_of(plan));

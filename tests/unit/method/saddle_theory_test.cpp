@@ -65,6 +65,22 @@ TEST(SaddleTheory, UnknownLowerBoundsAreReplacedByTheSizeOfTheValue) {
   EXPECT_EQ(saddle_constants(bound, -3, -INFINITY, 1e-3).gap, 4);
 }
 
+TEST(SaddleTheory, RestartsKeepTheRandomWalkInTheBallAndCarryNoiseOutOfIt) {
+  const double eps = 1e-3, delta = 0.1, n = 50, variance = 2;
+  const SaddleConstants c = quartic_constants(eps);
+  const RestartRule rule = restart_rule(c, n, eps, delta, variance, SaddlePreset::practical);
+  EXPECT_NEAR(rule.radius, std::sqrt(eps / c.hessian_lipschitz), 1e-15);
+  EXPECT_LE(rule.stepsize, 1 / (2 * c.smoothness));
+  // A random walk of K steps of eta sqrt(V).
+  EXPECT_LE(rule.stepsize * std::sqrt(rule.waiting * variance), 0.5001 * rule.radius);
+  // Growth at the rate eta sqrt(rho eps) over K steps: by 16 sqrt(n) / delta.
+  const double threshold = curvature_tolerance(eps, c.hessian_lipschitz);
+  EXPECT_NEAR(std::exp(rule.waiting * rule.stepsize * threshold) / (16 * std::sqrt(n) / delta), 1,
+              0.01);
+  const RestartRule published = restart_rule(c, n, eps, delta, variance, SaddlePreset::published);
+  EXPECT_NEAR(published.stepsize / rule.stepsize, 4.0 / 512, 1e-12);
+}
+
 // A cubic attains the bound: f = -c t^2 / 2 + rho t^3 / 6 along v.
 TEST(SaddleTheory, StepsAlongCurvatureGainWhatIsPromised) {
   const double c = 0.7, rho = 3, t = curvature_step(c, rho);

@@ -90,6 +90,22 @@ TEST(SaddleSteps, MeasuredConstantsAreHandedOnAndPromisedWithLess) {
   EXPECT_EQ(status_of_bound(measured()), Status::pass);
 }
 
+TEST(SaddleSteps, RestartsArePlannedFromTheNoise) {
+  Preflight preflight = measured();
+  preflight.noise.emplace();
+  preflight.noise->law = {.tau1 = 0, .tau2 = 8};
+  ProblemSize size = two_parameters();
+  size.samples = 1000;
+  size.sampled = true;
+  const Plan plan = make_plan(size, preflight, by("restarted", {{"eps", "1e-3"}, {"batch", "64"}}));
+  const SaddleConstants constants{.smoothness = 14.37, .hessian_lipschitz = 13.58, .gap = 2.25};
+  const RestartRule rule = restart_rule(constants, 2, 1e-3, 0.1, 1 + 1e-6, SaddlePreset::practical);
+  EXPECT_NEAR(number(plan, "stepsize") / rule.stepsize, 1, 1e-12);
+  EXPECT_EQ(number(plan, "radius"), rule.radius);
+  EXPECT_NEAR(number(plan, "waiting") / rule.waiting, 1, 1e-3);
+  EXPECT_EQ(number(plan, "noise"), 1e-3);
+}
+
 TEST(SaddleSteps, OnlyMethodsThatDeliverItClaimTheSecondOrder) {
   const auto claims = [](const std::string& method, std::map<std::string, std::string> options) {
     const Plan plan = make_plan(two_parameters(), measured(), by(method, std::move(options)));

@@ -296,11 +296,15 @@ std::vector<Problem> margin_problems() {
 }
 
 std::vector<Problem> problems_for(const MethodInfo& method) {
-  std::vector<Problem> problems = margin_problems();
-  if (method.needs_margins) return problems;
-  for (Problem& problem : composite_problems()) problems.push_back(std::move(problem));
-  if (method.needs_composite || method.needs_samples) return problems;
-  for (Problem& problem : gradient_problems()) problems.push_back(std::move(problem));
+  // Made once: every test is a process of its own, and asks for each case's name.
+  static const std::vector<Problem> margins = margin_problems(), composites = composite_problems(),
+                                    gradients = gradient_problems();
+  std::vector<Problem> problems = margins;
+  const auto add = [&](const std::vector<Problem>& more) {
+    problems.insert(problems.end(), more.begin(), more.end());
+  };
+  if (!method.needs_margins) add(composites);
+  if (!method.needs_margins && !method.needs_composite && !method.needs_samples) add(gradients);
   return problems;
 }
 

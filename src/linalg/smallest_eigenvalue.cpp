@@ -44,6 +44,8 @@ class LongLanczos {
     double coupling = w.norm();
     const double rounding = eps * scale_ * std::sqrt(static_cast<double>(w.size()));
     complete_ = coupling <= rounding || k + 1 == basis_.rows();
+    // What is dropped was told from nothing by rounding alone: the space may go on behind it.
+    if (complete_ && k + 1 < basis_.rows()) dropped_ = rounding;
     if (complete_) coupling = 0;
     beta_.push_back(coupling);
     if (!complete_ && !full()) {
@@ -104,7 +106,9 @@ class LongLanczos {
     return (basis_.leftCols(size()) * coefficients).normalized();
   }
   // The projection is that of A + E with |E| at most this.
-  double rounding() const { return 4 * eps * scale_ * std::sqrt(static_cast<double>(size())); }
+  double rounding() const {
+    return 4 * eps * scale_ * std::sqrt(static_cast<double>(size())) + dropped_;
+  }
 
  private:
   static constexpr Index first_block = 32;
@@ -120,6 +124,7 @@ class LongLanczos {
   Index capacity_;
   std::vector<double> alpha_, beta_;
   double scale_ = 0;
+  double dropped_ = 0;  // a coupling at rounding
   bool complete_ = false;
 };
 
@@ -139,10 +144,14 @@ double lower_bound(const LongLanczos& space, double smallest, double largest, do
   return smallest - far;
 }
 
+// With one or two entries the share of a sum is not that of a random vector, and none is needed.
+bool uses_guess(Index n, const Vector* guess) {
+  return guess && n > 2 && guess->size() == n && guess->allFinite() && guess->norm() > 0;
+}
+
 Vector start_vector(Index n, const Vector* guess, RandomStream& random) {
   Vector start = random.normal_vector(n).normalized();
-  if (guess && guess->size() == n && guess->allFinite() && guess->norm() > 0)
-    start = (start + guess->normalized()).normalized();
+  if (uses_guess(n, guess)) start = (start + guess->normalized()).normalized();
   return start;
 }
 
@@ -150,7 +159,7 @@ Vector start_vector(Index n, const Vector* guess, RandomStream& random) {
 double share_limit(Index n, const SmallestEigenvalueOptions& options) {
   double share =
       options.failure_probability * std::sqrt(std::numbers::pi / (2 * static_cast<double>(n)));
-  if (options.guess) share /= 2;
+  if (uses_guess(n, options.guess)) share /= 2;
   return 1 / (share * share);
 }
 

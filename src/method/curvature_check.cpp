@@ -47,9 +47,16 @@ CurvatureAnswer check_curvature(const Objective& problem, const ConstVectorRef& 
   CurvatureAnswer answer{found.at_least(-question.threshold), found.value, found.lower,
                          found.vector,
                          std::int64_t{found.products} * hessian->gradients_per_product()};
+  const bool told = std::isfinite(found.value) && std::isfinite(question.threshold) &&
+                    std::isfinite(options.product_error);
+  if (!told) answer.kept.reset();
   if (answer.direction.size() > 0 && answer.direction.dot(gradient) > 0)
     answer.direction = -answer.direction;
   return answer;
+}
+
+bool CurvatureAnswer::downhill() const {
+  return direction.size() > 0 && std::isfinite(value) && value < 0 && !kept.value_or(false);
 }
 
 bool CheckSchedule::due(const ConstVectorRef& x) {

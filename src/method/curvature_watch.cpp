@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "thalweg/core/error.hpp"
 #include "thalweg/problem/curvature_measurement.hpp"
 
 namespace thalweg {
@@ -11,6 +12,7 @@ namespace {
 
 constexpr double remeasured_share = 0.1;  // of the gap at the last measurement
 constexpr double most_growth = 4;         // of l by one refutation, before the safety factor
+constexpr double cancelled = 1e-8;        // of the largest value: digits that sums may have lost
 constexpr double rounding_units = 64 * std::numeric_limits<double>::epsilon();
 
 }  // namespace
@@ -20,24 +22,16 @@ std::int64_t CurvatureWatch::start(const Objective& problem, const Given& given,
                                    const ConstVectorRef& gradient, std::uint64_t seed) {
   envelope_ = CurvatureEnvelope(given.all() ? 1 : CurvatureEnvelope::usual_safety);
   if (given.all()) envelope_.add(value, given.smoothness, given.hessian_lipschitz);
+  scale_ = std::abs(value);
   rebuild(problem, given);
-  if (!measures_) return 0;
-  const std::int64_t evaluations = measure(problem, x, value, gradient, seed);
-  const bool one = given.smoothness > 0 || given.hessian_lipschitz > 0;
-  if (one) {
-    const auto or_measured = [&](double constant, double measured) {
-      return (constant > 0 ? constant / envelope_.safety() : measured / envelope_.safety());
-    };
-    const double l = envelope_.hessian_norm(value), rho = envelope_.third_derivative(value);
-    envelope_ = CurvatureEnvelope(envelope_.safety());
-    envelope_.add(value, or_measured(given.smoothness, l),
-                  or_measured(given.hessian_lipschitz, rho));
-    refit();
-  }
-  return evaluations;
+  return measures_ ? measure(problem, x, value, gradient, seed) : 0;
 }
 
 void CurvatureWatch::rebuild(const Objective& problem, const Given& given) {
+  if (position_ < 0 || !std::isfinite(scale_))
+    throw DataError("the stored curvature measurements do not fit", "curvature watch",
+                    "start the run anew");
+  given_ = given;
   const bool any = given.smoothness > 0 || given.hessian_lipschitz > 0;
   lower_bound_ = problem.lower_bound();
   bound_ = any ? CurvatureBound() : stated_curvature_bound(problem);
@@ -53,9 +47,15 @@ std::int64_t CurvatureWatch::measure(const Objective& problem, const ConstVector
                                      std::uint64_t seed) {
   RandomStream random(seed, "curvature-watch");
   random.seek(static_cast<std::uint64_t>(position_));
-  const CurvatureMeasurement found = measure_curvature(problem, x, gradient, random);
+  const CurvatureMeasurement found = usable(measure_curvature(problem, x, gradient, random),
+                                            gradient.stableNorm(), x.stableNorm());
   position_ = static_cast<std::int64_t>(random.position());
-  envelope_.add(value, found.hessian_norm, found.third_derivative);
+  // A constant that was given stands for what was measured.
+  const double safety = envelope_.safety();
+  const double l = given_.smoothness > 0 ? given_.smoothness / safety : found.hessian_norm;
+  const double rho =
+      given_.hessian_lipschitz > 0 ? given_.hessian_lipschitz / safety : found.third_derivative;
+  envelope_.add(value, l, rho);
   measured_gap_ = bound_.gap(value);
   refit();
   return found.evaluations;
@@ -63,23 +63,28 @@ std::int64_t CurvatureWatch::measure(const Objective& problem, const ConstVector
 
 std::int64_t CurvatureWatch::follow(const Objective& problem, const ConstVectorRef& x, double value,
                                     const ConstVectorRef& gradient, std::uint64_t seed) {
-  if (!measures_ || bound_.gap(value) > remeasured_share * measured_gap_) return 0;
+  if (!measures_ || measured_gap_ <= 0) return 0;
+  if (bound_.gap(value) > remeasured_share * measured_gap_) return 0;
   return measure(problem, x, value, gradient, seed);
 }
 
-bool CurvatureWatch::refuted_by(double value, double trial, double stepsize, double square) {
+bool CurvatureWatch::refuted_by(double value, double trial, double stepsize, double gradient_norm,
+                                double along) {
   if (!watches_) return false;
-  const double l = bound_.hessian_norm(value), moved = stepsize * square;
-  if (!std::isfinite(trial)) {
-    envelope_.add_secant(value, 2 * l);
-    refit();
-    return true;
+  const double l = bound_.hessian_norm(value);
+  const double length = stepsize * gradient_norm, moved = length * gradient_norm;
+  double met = HUGE_VAL;
+  if (std::isfinite(trial) && std::isfinite(moved)) {
+    const double allowed = value - moved + l * stepsize * moved / 2;
+    if (trial <= allowed + rounding_units * std::abs(value)) return false;
+    const double seen = (gradient_norm * gradient_norm - along) / (length * gradient_norm);
+    const bool lost = moved <= cancelled * std::max(scale_, std::abs(value));
+    if (lost && seen <= l) return false;
+    met = 2 * (trial - value + moved) / (stepsize * moved);
   }
-  const double allowed = value - moved + l * stepsize * moved / 2;
-  if (trial <= allowed + rounding_units * std::abs(value)) return false;
   // A step far too long meets curvature that is not that of the level: back by small factors.
-  const double met = 2 * (trial - value + moved) / (stepsize * moved);
-  envelope_.add_secant(value, std::min(met, most_growth * l));
+  if (!(met < most_growth * l)) met = most_growth * l;
+  if (!envelope_.add_secant(value, met)) return false;
   refit();
   return true;
 }
@@ -93,6 +98,10 @@ void CurvatureWatch::visit(StateVisitor& visitor) {
   visitor.field("curvature.position", position_);
   double safety = envelope_.safety();
   visitor.field("curvature.safety", safety);
+  visitor.field("curvature.scale", scale_);
+  if (!(safety >= 1) || !std::isfinite(safety))
+    throw DataError("the stored curvature measurements do not fit", "curvature watch",
+                    "start the run anew");
   envelope_ = CurvatureEnvelope(safety);
   envelope_.restore(std::move(points), refutations);
 }

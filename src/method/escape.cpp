@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "curvature_step.hpp"
 #include "first_order.hpp"
@@ -169,17 +170,16 @@ bool Escaping::leave(const Objective& problem, EscapeState& state, StepRecord& r
   state.checks.note(answer, question, state.x);
   record.evaluations += answer.evaluations;
   record.smallest_curvature = answer.value;
-  // Undecided with a negative Ritz value: there is a way down, if a short one.
-  const bool downhill = !answer.kept.value_or(answer.value >= 0);
-  if (!answer.kept && !downhill) return false;
-  if (downhill) {
+  if (!answer.kept && !answer.downhill()) return false;
+  if (answer.downhill()) {
     const double length = curvature_step(-answer.value, constants.hessian_lipschitz);
     return follow_curvature(problem, state, answer, std::min(length, state.scale), record, context);
   }
   const PerturbationRule rule =
       perturbation_rule(constants, static_cast<double>(state.x.size()), state.eps,
                         failure_probability, SaddlePreset::published);
-  return perturb(problem, state, rule.stepsize * rule.radius, record, context);
+  const double rounding = std::numeric_limits<double>::epsilon() * (1 + state.x.norm());
+  return perturb(problem, state, std::max(rule.stepsize * rule.radius, rounding), record, context);
 }
 
 bool Escaping::follow_curvature(const Objective& problem, EscapeState& state,
@@ -194,22 +194,24 @@ bool Escaping::follow_curvature(const Objective& problem, EscapeState& state,
   return true;
 }
 
-// At a point that is second-order stationary, where J has lost rank: until the rank changes. A
-// point near the last one, where the value did not follow, goes on with the radius.
+// At a point that is second-order stationary, where J has lost rank: until the rank changes. Within
+// reach of the last such point, where the value did not follow, it goes on from there with the
+// radius.
 bool Escaping::perturb(const Objective& problem, EscapeState& state, double first_radius,
                        StepRecord& record, Context& context) const {
   const CompositeObjective* composite = with_changing_rank(problem);
   if (!composite || state.value <= problem.lower_bound()) return false;
-  const bool again = state.radius > 0 && state.value > (1 - left_share) * state.degenerate_value;
+  const bool again = state.radius > 0 && state.value > (1 - left_share) * state.degenerate_value &&
+                     (state.x - state.degenerate).norm() <= state.scale;
+  const ProbedRank before =
+      probe_rank(*composite, again ? state.degenerate : state.x, context.seed, rank_stream);
+  record.evaluations += before.probes;
   if (!again) {
-    const ProbedRank here = probe_rank(*composite, state.x, context.seed, rank_stream);
-    record.evaluations += here.probes;
-    if (!here.lost()) return false;
+    if (!before.lost()) return false;
     state.degenerate = state.x;
     state.degenerate_value = state.value;
     state.radius = first_radius / 2;
   }
-  const ProbedRank before = probe_rank(*composite, state.degenerate, context.seed, rank_stream);
   RandomStream random(context.seed, "escape-noise");
   while (state.radius < state.scale) {
     state.radius = std::min(2 * state.radius, state.scale);

@@ -62,7 +62,7 @@ StepRecord GradientDescent::step_by_bound(const Objective& problem, GradientDesc
                                           const Context& context) const {
   std::int64_t evaluations =
       state.curvature.follow(problem, state.x, state.value, state.gradient, context.seed);
-  const double square = state.gradient.squaredNorm();
+  const double norm = state.gradient.stableNorm();
   const auto bounded = [&] { return 1 / state.curvature.bound().hessian_norm(state.value); };
   if (options_.rule == Rule::self_bounding) state.stepsize = bounded();
   const auto trial_point = [&] {
@@ -70,7 +70,8 @@ StepRecord GradientDescent::step_by_bound(const Objective& problem, GradientDesc
     return evaluate(problem, state.x - state.stepsize * state.gradient);
   };
   Evaluation trial = trial_point();
-  while (state.curvature.refuted_by(state.value, trial.value, state.stepsize, square)) {
+  while (state.curvature.refuted_by(state.value, trial.value, state.stepsize, norm,
+                                    trial.gradient.dot(state.gradient))) {
     state.stepsize = std::min(state.stepsize, bounded());
     trial = trial_point();
   }

@@ -67,13 +67,13 @@ StepRecord NegativeCurvature::advance(const Objective& problem, NegativeCurvatur
   const CurvatureAnswer answer = check_curvature(problem, state.x, state.gradient, question,
                                                  context.seed, state.check_position);
   StepRecord record;
-  if (!answer.kept)
-    record = halted(state, undecided_reason(answer, question.threshold), 0);
-  else if (*answer.kept)
+  if (answer.kept.value_or(false))
     record = halted(state,
                     {Outcome::converged, "second-order", answer.value, -question.threshold, ""}, 0);
-  else
+  else if (answer.downhill())
     record = leave(problem, state, answer, question, constants.radius);
+  else
+    record = halted(state, undecided_reason(answer, question.threshold), 0);
   record.evaluations += answer.evaluations + remeasured;
   record.smallest_curvature = answer.value;
   record.escapes = static_cast<double>(state.moves);
@@ -84,14 +84,15 @@ StepRecord NegativeCurvature::descend(const Objective& problem, NegativeCurvatur
                                       const Context& context) const {
   std::int64_t evaluations =
       state.curvature.follow(problem, state.x, state.value, state.gradient, context.seed);
-  const double square = state.gradient.squaredNorm();
+  const double norm = state.gradient.stableNorm();
   Evaluation trial;
   double stepsize = 0;
   do {
     stepsize = 1 / state.curvature.bound().hessian_norm(state.value);
     trial = evaluate(problem, state.x - stepsize * state.gradient);
     ++evaluations;
-  } while (state.curvature.refuted_by(state.value, trial.value, stepsize, square));
+  } while (state.curvature.refuted_by(state.value, trial.value, stepsize, norm,
+                                      trial.gradient.dot(state.gradient)));
   if (!trial.finite()) return halted(state, non_finite_trial_reason(), evaluations);
   const double distance = move_to(state, std::move(trial));
   StepRecord record = describe(problem, state);

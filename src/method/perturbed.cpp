@@ -1,6 +1,5 @@
 #include "thalweg/method/perturbed.hpp"
 
-
 namespace thalweg {
 
 void Perturbed::Options::visit(OptionVisitor& visitor) {

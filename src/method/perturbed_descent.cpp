@@ -178,7 +178,8 @@ StepRecord PerturbedDescent::descend(const Objective& problem, PerturbedState& s
     step = multiplier(state, norm);
     trial = evaluate(problem, state.x - step * state.gradient);
     ++made.evaluations;
-    refuted = state.curvature.refuted_by(state.value, trial.value, step, norm * norm);
+    refuted = state.curvature.refuted_by(state.value, trial.value, step, norm,
+                                         trial.gradient.dot(state.gradient));
     if (refuted) refit(state);
   } while (refuted);
   if (!trial.finite()) return halted(state, non_finite_trial_reason(), made.evaluations);

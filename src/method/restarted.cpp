@@ -81,7 +81,7 @@ std::int64_t Restarted::derive(const Objective& problem, RestartedState& state) 
   if (!full_batch()) variance += measure_noise(problem, state.x, options_.sampling.batch);
   const RestartRule rule =
       restart_rule(constants, static_cast<double>(state.x.size()), options_.eps,
-                   options_.failure_probability, variance, options_.preset);
+                   options_.failure_probability, variance, options_.radius, options_.preset);
   state.radius = options_.radius > 0 ? options_.radius : rule.radius;
   state.stepsize = options_.stepsize > 0 ? options_.stepsize : rule.stepsize;
   // Of a stepsize given: as many updates as carry the same growth.

@@ -56,15 +56,20 @@ PerturbationRule perturbation_rule(const SaddleConstants& constants, double dime
 }
 
 RestartRule restart_rule(const SaddleConstants& constants, double dimension, double eps,
-                         double failure_probability, double variance, SaddlePreset preset) {
+                         double failure_probability, double variance, double radius,
+                         SaddlePreset preset) {
   const double factor = preset == SaddlePreset::published ? 512 : 4;
   const double rho = constants.hessian_lipschitz, threshold = curvature_tolerance(eps, rho);
   const double log_term = std::log(16 * std::sqrt(dimension) / failure_probability);
   RestartRule rule;
-  rule.radius = std::sqrt(eps / rho);
+  rule.radius = radius > 0 ? radius : std::sqrt(eps / rho);
   const double from_noise = rule.radius * rule.radius * threshold / (factor * log_term * variance);
   rule.stepsize = std::min(1 / (2 * constants.smoothness), from_noise);
-  rule.waiting = std::ceil(log_term / (rule.stepsize * threshold));
+  // Along one direction the noise of 1 / (eta t) steps adds up to sqrt(eta V / (2 n t)), and grows
+  // to R.
+  const double gathered = rule.stepsize * variance / (2 * dimension * threshold);
+  const double reach = std::log(rule.radius / std::sqrt(gathered));
+  rule.waiting = std::ceil(std::max(log_term, reach) / (rule.stepsize * threshold));
   return rule;
 }
 

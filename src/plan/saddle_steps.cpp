@@ -63,8 +63,10 @@ SaddleConstants constants_of(const ValueCurvature& curvature, const Options& opt
 
 double delta_of(const Options& options) { return number(options, "failure-probability", 0.1); }
 
+// What could not be derived is left to the method.
 void fill(Options& options, const std::string& key, double value) {
-  if (!(number(options, key) > 0)) options[key] = fmt::format("{}", value);
+  if (value > 0 && std::isfinite(value) && !(number(options, key) > 0))
+    options[key] = fmt::format("{}", value);
 }
 
 void choose_perturbation(const ProblemSize& size, const Preflight& preflight, double eps,
@@ -114,7 +116,7 @@ void choose_restarts(const ProblemSize& size, const Preflight& preflight, double
   const bool published = option(plan.options, "preset", "practical") == "published";
   const RestartRule rule =
       restart_rule(constants, count(size.parameters), eps, delta_of(plan.options),
-                   batch_variance(preflight, plan, eps),
+                   batch_variance(preflight, plan, eps), number(plan.options, "radius"),
                    published ? SaddlePreset::published : SaddlePreset::practical);
   if (!constants.proved) {
     fill(plan.options, "smoothness", constants.smoothness);
@@ -165,6 +167,7 @@ void forecast_saddles(const ProblemSize& size, const Preflight& preflight, const
                                   constants.smoothness,
                                   constants.proved ? Status::pass : Status::unknown});
   if (plan.method == "negative-curvature") {
+    constexpr Index decided = 1000;  // parameters of which Lanczos sees all
     const double gain = curvature_gain(curvature_tolerance(eps, constants.hessian_lipschitz),
                                        constants.hessian_lipschitz);
     const double gradient_steps = 2 * constants.smoothness * constants.gap / (eps * eps);
@@ -172,7 +175,8 @@ void forecast_saddles(const ProblemSize& size, const Preflight& preflight, const
         {fmt::format("second-order stationary after at most {:.2g} gradient steps and {:.2g} along "
                      "curvature",
                      gradient_steps, constants.gap / gain),
-         gradient_steps, constants.proved ? Status::pass : Status::unknown});
+         gradient_steps,
+         constants.proved && size.parameters <= decided ? Status::pass : Status::unknown});
   }
   if (!perturbs(plan)) return;
   const PerturbationRule rule = perturbation_rule(constants, count(size.parameters), eps,

@@ -20,9 +20,11 @@ CurvatureBound measured_bound(const Objective& problem, const ConstVectorRef& x0
   CurvatureEnvelope envelope;
   for (const preflight::Probe& probe : path.probes) {
     if (found.samples >= options.probes) break;
-    const CurvatureMeasurement at = measure_curvature(problem, probe.x, probe.gradient, random);
+    const CurvatureMeasurement at =
+        usable(measure_curvature(problem, probe.x, probe.gradient, random), probe.gradient_norm,
+               probe.x.stableNorm());
     found.evaluations += at.evaluations;
-    if (!std::isfinite(at.hessian_norm) || !std::isfinite(at.third_derivative)) continue;
+    if (!probe.finite()) continue;
     envelope.add(probe.value, at.hessian_norm, at.third_derivative);
     ++found.samples;
   }

@@ -36,8 +36,9 @@ class ThirdDerivative {
     const Vector x = x_ + step * u;
     Vector g(x.size());
     problem_.value_and_gradient(x, g);
-    hessian_at(problem_, x, g)->apply(u, hv);
-    evaluations_ += 2;
+    const auto hessian = hessian_at(problem_, x, g);
+    hessian->apply(u, hv);
+    evaluations_ += 1 + hessian->gradients_per_product();
   }
 
   const Objective& problem_;
@@ -70,7 +71,7 @@ CurvatureMeasurement measure_curvature(const Objective& problem, const ConstVect
   const linalg::RitzPair top = linalg::extreme_eigenpair(
       [&](const ConstVectorRef& v, VectorRef hv) { hessian->apply(v, hv); }, x.size(),
       linalg::Extreme::magnitude, tolerance, thorough ? most_products : few_products, random);
-  found.evaluations = top.products;
+  found.evaluations = std::int64_t{top.products} * hessian->gradients_per_product();
   found.hessian_norm = std::abs(top.value);
   if (!std::isfinite(top.value)) {
     found.third_derivative = top.value;
@@ -85,6 +86,18 @@ CurvatureMeasurement measure_curvature(const Objective& problem, const ConstVect
         std::max(found.third_derivative, third_norm(third, aside, most_iterations));
   }
   found.evaluations += third.evaluations();
+  return found;
+}
+
+CurvatureMeasurement usable(CurvatureMeasurement found, double gradient_norm,
+                            double parameter_norm) {
+  constexpr double longest_step = 100, careful_step = 1e-6;  // in units of 1 + |x|
+  const double size = 1 + parameter_norm;
+  const double norm = std::isfinite(gradient_norm) ? gradient_norm : 1;
+  if (!std::isfinite(found.hessian_norm)) found.hessian_norm = norm / (careful_step * size);
+  found.hessian_norm = std::max(
+      {found.hessian_norm, norm / (longest_step * size), std::numeric_limits<double>::min()});
+  if (!std::isfinite(found.third_derivative)) found.third_derivative = found.hessian_norm / size;
   return found;
 }
 

@@ -48,6 +48,26 @@ std::unique_ptr<SampleSubset> part_of(const Claims& claims, const Objective& obj
   return std::make_unique<SampleSubset>(objective, part_samples, 0);
 }
 
+// rho on the level of a point by the bound that the problem states; 0: it states none.
+double stated_hessian_lipschitz(const Objective& objective, const ConstVectorRef& x, double eps) {
+  const CurvatureBound bound = stated_curvature_bound(objective);
+  if (bound.source() == CurvatureBound::Source::none) return 0;
+  return saddle_constants(bound, objective.value(x) - 1, objective.lower_bound(), eps)
+      .hessian_lipschitz;
+}
+
+// rho for the certificate, and where it comes from.
+Assumption choose_rho(const Claims& claims, const Objective& objective, const ConstVectorRef& x) {
+  if (claims.hessian_lipschitz > 0)
+    return {"rho that the method went by", claims.hessian_lipschitz, Status::unknown};
+  if (const double stated = stated_hessian_lipschitz(objective, x, claims.eps); stated > 0)
+    return {"rho bounded by the value, one above that of the point", stated, Status::pass};
+  const auto part = part_of(claims, objective);
+  const Objective& measured = part ? static_cast<const Objective&>(*part) : objective;
+  return {"rho measured at the point, times 1.5", third_derivative_at(measured, x, claims.eps),
+          Status::unknown};
+}
+
 Certificate certify_curvature(const Claims& claims, const Objective& objective,
                               const ConstVectorRef& x) {
   Certificate unaffordable;
@@ -63,12 +83,8 @@ Certificate certify_curvature(const Claims& claims, const Objective& objective,
   }
   SecondOrderOptions options;
   options.eps = claims.eps;
-  const auto part = part_of(claims, objective);
-  options.hessian_lipschitz =
-      claims.hessian_lipschitz > 0
-          ? claims.hessian_lipschitz
-          : third_derivative_at(part ? static_cast<const Objective&>(*part) : objective, x,
-                                claims.eps);
+  const Assumption rho = choose_rho(claims, objective, x);
+  options.hessian_lipschitz = rho.measured.value_or(0);
   if (!(options.hessian_lipschitz > 0)) {
     unaffordable.because = "second and third derivatives are not finite at the point";
     return unaffordable;
@@ -82,10 +98,7 @@ Certificate certify_curvature(const Claims& claims, const Objective& objective,
   if (claims.most_products > 0)
     options.max_products = static_cast<int>(std::max<std::int64_t>(fewest, claims.most_products));
   Certificate certificate = certify_second_order(objective, x, options);
-  certificate.assumptions.push_back({claims.hessian_lipschitz > 0
-                                         ? "rho from the curvature bound at the start"
-                                         : "rho measured at the point, times 1.5",
-                                     options.hessian_lipschitz, Status::unknown});
+  certificate.assumptions.push_back(rho);
   return certificate;
 }
 
@@ -105,7 +118,9 @@ std::int64_t affordable_products(const Objective& objective, const Result& resul
                           ? std::min(1.0, static_cast<double>(part_samples) /
                                               static_cast<double>(objective.sample_count()))
                           : 1;
-  const double fixed = part * (beside + (claims.hessian_lipschitz > 0 ? 0 : rho_gradients));
+  const bool known = claims.hessian_lipschitz > 0 ||
+                     stated_curvature_bound(objective).source() != CurvatureBound::Source::none;
+  const double fixed = part * (beside + (known ? 0 : rho_gradients));
   return static_cast<std::int64_t>(
       std::min((share.gradients - fixed) / gradients_per_product, share.most_products));
 }
@@ -120,6 +135,19 @@ void claim_second_order(const Objective& objective, const Result& result,
   if (!delivers)
     claims.most_products =
         std::max<std::int64_t>(1, affordable_products(objective, result, record, claims));
+}
+
+// rho of the promise: what the method goes by, given, or that of the bound two above the start.
+double promised_hessian_lipschitz(const report::Record& record, double eps) {
+  const auto given = record.plan->options.find("hessian-lipschitz");
+  if (given != record.plan->options.end() && std::stod(given->second) > 0)
+    return std::stod(given->second);
+  if (!record.preflight->value_curvature) return 0;
+  const ValueCurvature& curvature = *record.preflight->value_curvature;
+  const bool proved = curvature.source == CurvatureBound::Source::closed_form ||
+                      curvature.source == CurvatureBound::Source::constant;
+  return std::max(curvature.hessian_lipschitz,
+                  least_hessian_lipschitz(curvature.smoothness, eps, proved));
 }
 
 }  // namespace
@@ -173,12 +201,8 @@ Claims claims_of(const report::Record& record, const Objective& objective, const
   claims.separates = preflight.separability && preflight.separability->verdict == Separable::yes &&
                      composite && composite->model().linear() && !penalized;
   claims.slack = record.forecast && record.forecast->flow_time ? adapted_flow_slack : 0;
-  if (preflight.value_curvature)
-    claims.hessian_lipschitz =
-        std::max(preflight.value_curvature->hessian_lipschitz,
-                 least_hessian_lipschitz(
-                     preflight.value_curvature->smoothness, claims.eps,
-                     preflight.value_curvature->source != CurvatureBound::Source::measured));
+  if (leaves_saddles(record.plan->method, record.plan->options))
+    claims.hessian_lipschitz = promised_hessian_lipschitz(record, claims.eps);
   return claims;
 }
 

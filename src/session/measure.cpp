@@ -145,11 +145,13 @@ bool asks_for_value_curvature(const Goal& goal) {
 }
 
 // A stated bound costs nothing; else a few points are measured where a method asks.
-void measure_value_bound(const Objective& problem, const ConstVectorRef& x0, const Goal& goal,
-                         std::uint64_t seed, Preflight& preflight) {
+void measure_value_bound(const Objective& problem, const Objective& probed,
+                         const ConstVectorRef& x0, const Goal& goal, std::uint64_t seed,
+                         Preflight& preflight) {
   const bool stated = stated_curvature_bound(problem).source() != CurvatureBound::Source::none;
   if (!stated && !asks_for_value_curvature(goal)) return;
-  const ValueCurvature found = measure_value_curvature(problem, x0, {.seed = seed});
+  const ValueCurvature found =
+      measure_value_curvature(stated ? problem : probed, x0, {.seed = seed});
   if (found.source != CurvatureBound::Source::none) preflight.value_curvature = found;
 }
 
@@ -246,7 +248,7 @@ Preflight measure(const Objective& problem, const ConstVectorRef& x0, const Subj
   preflight.gradient_check = check_gradient(probed, x0, seed);
   refuse_wrong_gradient(preflight.gradient_check, subject.smooth);
   preflight.start_norm = x0.norm();
-  measure_value_bound(problem, x0, goal, seed, preflight);
+  measure_value_bound(problem, probed, x0, goal, seed, preflight);
   const bool batches = asks_for_sampling(goal);
   if (batches && goal.method != "adam")
     measure_sampled(probed, probe_start(problem, x0, goal, preflight, seed), subject.size, goal,

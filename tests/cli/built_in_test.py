@@ -379,7 +379,8 @@ class Robust(SampledTest):
         self.assert_exit(ran, 0)
         found = ran.json()
         self.assertRegex(found["problem"]["objective"], "worst-case mean")
-        self.assertEqual([c["claim"] for c in found["certificates"]], ["first-order"])
+        self.assertEqual([c["claim"] for c in found["certificates"]],
+                         ["first-order", "second-order"])
         self.assertLessEqual(found["certificates"][0]["measured"], 1e-3)
         self.solve(*words, "--max-steps", 2)
         self.assert_exit(self.run_in_folder("certify", "o", table), 7)

@@ -21,7 +21,10 @@ struct CurvatureAnswer {
   double value = 0;              ///< Ritz value
   double lower = 0;              ///< lambda_min is at least that, with the probability
   Vector direction;              ///< unit, downhill or level: <g, v> <= 0
-  std::int64_t evaluations = 0;  ///< a product counted as one
+  std::int64_t evaluations = 0;  ///< gradients
+
+  /// There is a way down: the answer is no, or undecided with a negative Ritz value.
+  bool downhill() const;
 };
 
 /// From a start of the stream (seed, "curvature-check") at `position`, which moves on.

@@ -26,10 +26,12 @@ class CurvatureWatch {
   /// there. Returns the evaluations, mostly 0.
   std::int64_t follow(const Objective& problem, const ConstVectorRef& x, double value,
                       const ConstVectorRef& gradient, std::uint64_t seed);
-  /// Whether a step x - eta g from `value` to `trial` contradicts a bound not stated, where |g|^2
-  /// is `square`: f fell by less than eta |g|^2 - l eta^2 |g|^2 / 2, beyond rounding, or to a
-  /// number that is not finite. Then the bound is refitted.
-  bool refuted_by(double value, double trial, double stepsize, double square);
+  /// Whether a step x+ = x - eta g from `value` to `trial` contradicts a bound not stated, which is
+  /// then refitted: f fell by less than eta |g|^2 - l eta^2 |g|^2 / 2, beyond rounding, or to a
+  /// number that is not finite. Where the decrease is below what cancellation may leave of the
+  /// values (a hundred-millionth of the largest), the gradients must agree: `along` is g(x+)'g(x).
+  /// False where nothing can be learned, so that a loop over it ends.
+  bool refuted_by(double value, double trial, double stepsize, double gradient_norm, double along);
 
   const CurvatureBound& bound() const { return bound_; }
   bool stated() const { return !watches_; }  ///< by the problem: not to be refuted
@@ -46,7 +48,9 @@ class CurvatureWatch {
 
   CurvatureEnvelope envelope_;
   CurvatureBound bound_;
+  Given given_;
   double lower_bound_ = 0;
+  double scale_ = 0;  ///< |f| at the start
   double measured_gap_ = 0;
   std::int64_t position_ = 0;  ///< of the random stream
   bool watches_ = false;       ///< the bound may be refuted

@@ -9,7 +9,8 @@
 //     |g| > eps:   x+ = x - g / rho_1(F(x))
 //     else, v the Ritz vector of the smallest eigenvalue, <g, v> <= 0, -c = v'Hv:
 //         c < sqrt(rho eps), by Lanczos with a failure probability: the end
-//         else x+ = x + (2 c / rho) v,  shortened until f falls by half of what is promised
+//         else x+ = x + t v,  t the first of 2 c / rho (at most the radius on which rho holds) and
+//         its halves with f(x + t v) <= f(x) - c t^2 / 8
 //
 //   symbol   here                                 shape   unit
 //   x, g     state.x, state.gradient              (n)     parameters, objective / parameter
@@ -19,7 +20,9 @@
 //
 // Guarantee: |g| <= eps and lambda_min(H) >= -sqrt(rho eps) after at most 2 rho_1(F0) F0 / eps^2
 // gradient steps and (3/2) F0 sqrt(rho / eps^3) steps along curvature, since each of those gains at
-// least 2 c^3 / (3 rho^2). No chance but that of Lanczos, and no waiting times.
+// least 2 c^3 / (3 rho^2) where 2 c / rho lies within that radius. No chance but that of Lanczos,
+// and no waiting times. Where Lanczos does not decide within its products but has found negative
+// curvature, that is followed too.
 #pragma once
 
 #include "thalweg/method/curvature_check.hpp"

@@ -30,7 +30,7 @@
 // Guarantee: with |H| <= l and |D^3 f| <= rho on the path, probability at least 1 - delta to return
 // a point with |g| <= eps and lambda_min(H) >= -sqrt(rho eps) after O~(l D / eps^2) steps, in the
 // dimension only by logarithms. Where l and rho are measured, a step that refutes them is taken
-// back and they are refitted, so that f falls in any case.
+// back and they are refitted, so that f falls at every step along -g.
 #pragma once
 
 #include "thalweg/method/perturbed_descent.hpp"

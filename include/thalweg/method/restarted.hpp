@@ -26,11 +26,13 @@
 //   s        state.noise                             objective / parameter
 //
 //     C = ln(16 sqrt(n) / delta),  t = sqrt(rho eps),  V = noise variance of g_B plus s^2
-//     eta = min( 1 / (2 l), R^2 t / (c C V) ),   K = ceil( C / (eta t) )
+//     eta = min( 1 / (2 l), R^2 t / (c C V) )
+//     K = ceil( max(C, ln(R / a)) / (eta t) ),   a = sqrt(eta V / (2 n t))
 //
-// K steps of exponential growth at the rate eta t carry a displacement of 1 / sqrt(n) of the noise
-// out of the ball, and the random walk of K steps stays within R / 2 for c >= 4. c = 512 is the
-// published factor (preset=published), c = 4 the practical one.
+// a is what the noise of 1 / (eta t) steps adds up to along one of n directions; along one of
+// curvature -t it grows to R within K steps. The random walk of C / (eta t) steps has the standard
+// deviation R / sqrt(c): c = 512 is the published factor (preset=published), c = 4 the practical
+// one.
 //
 // Guarantee, by the theorem for batches of dispersive noise, up to constants and logarithms:
 // |g| <= O(eps), lambda_min(H) >= -O(sqrt(rho eps)) after O~(eps^-3.5) samples.

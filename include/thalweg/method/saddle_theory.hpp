@@ -67,15 +67,16 @@ struct PerturbationRule {
 PerturbationRule perturbation_rule(const SaddleConstants& constants, double dimension, double eps,
                                    double failure_probability, SaddlePreset preset);
 
-/// What restarted SGD needs; formulas and symbols in method/restarted.hpp. `variance` is that of the
-/// mean gradient of a batch, the added noise included.
+/// What restarted SGD needs; formulas and symbols in method/restarted.hpp. `variance` is that of
+/// the mean gradient of a batch, the added noise included; radius R, 0: sqrt(eps / rho).
 struct RestartRule {
   double stepsize = 0;  ///< eta
   double radius = 0;    ///< R, parameters
   double waiting = 0;   ///< K, updates
 };
 RestartRule restart_rule(const SaddleConstants& constants, double dimension, double eps,
-                         double failure_probability, double variance, SaddlePreset preset);
+                         double failure_probability, double variance, double radius,
+                         SaddlePreset preset);
 
 /// Descent along a unit vector v of curvature -c, f falling along it or level: the length 2 c / rho
 /// gains at least 2 c^3 / (3 rho^2) (derived here from the cubic bound).

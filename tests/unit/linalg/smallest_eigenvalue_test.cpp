@@ -187,6 +187,30 @@ TEST(SmallestEigenvalue, AbsoluteToleranceEndsTheSearchWhereTheEigenvalueIsZero)
   EXPECT_LE(absolute.lower, 1e-14);
 }
 
+TEST(SmallestEigenvalue, AGuessThatCancelsTheStartIsNotTaken) {
+  const Vector guess = Vector::Ones(1);
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    RandomStream random(seed, "cancel");
+    const SmallestEigenvalue found =
+        bound_smallest_eigenvalue([](const ConstVectorRef& v, VectorRef av) { av = -5 * v; }, 1,
+                                  {.threshold = -1, .guess = &guess}, random);
+    EXPECT_EQ(found.at_least(-1), false) << seed;
+  }
+}
+
+// A coupling at rounding of the largest eigenvalue may hide what is small beside it.
+TEST(SmallestEigenvalue, WhatRoundingHidesIsNotExcluded) {
+  RandomStream random(3, "hidden");
+  const Index n = 10000;
+  Vector values = Vector::LinSpaced(n, 0.5, 1.5);
+  values[0] = 1e14;
+  values[1] = -1;
+  const SmallestEigenvalue found = bound_smallest_eigenvalue(
+      [&](const ConstVectorRef& v, VectorRef av) { av = values.cwiseProduct(v); }, n,
+      {.threshold = 0}, random);
+  EXPECT_NE(found.at_least(0), true);
+}
+
 TEST(SmallestEigenvalue, OptionsOutOfRangeAreNamedTogether) {
   RandomStream random(1, "options");
   const Matrix a = Matrix::Identity(2, 2);

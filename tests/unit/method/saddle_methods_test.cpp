@@ -69,10 +69,10 @@ TEST(CurvatureWatch, AMeasuredBoundIsRefutedAndRefitted) {
   const double l = watch.bound().hessian_norm(value);
   EXPECT_NEAR(l, 1.5, 0.05);  // |H(0)| = 1, times the safety
   // Along a step of eta = 1 with |g|^2 = 1 a curvature of 4 was met.
-  EXPECT_TRUE(watch.refuted_by(value, value - 1 + 2, 1, 1));
+  EXPECT_TRUE(watch.refuted_by(value, value - 1 + 2, 1, 1, -10));
   EXPECT_NEAR(watch.bound().hessian_norm(value), 6, 1e-9);
-  EXPECT_FALSE(watch.refuted_by(value, value - 1 + 2, 1, 1));
-  EXPECT_TRUE(watch.refuted_by(value, NAN, 1, 1));
+  EXPECT_FALSE(watch.refuted_by(value, value - 1 + 2, 1, 1, -10));
+  EXPECT_TRUE(watch.refuted_by(value, NAN, 1, 1, -10));
   EXPECT_EQ(watch.refutations(), 2);
 }
 
@@ -83,12 +83,12 @@ TEST(CurvatureWatch, AStatedBoundIsNotMeasuredAndGivenConstantsAreWatched) {
   CurvatureWatch stated, given;
   EXPECT_EQ(stated.start(problem, {}, on_the_manifold, value, g, 1), 0);
   EXPECT_TRUE(stated.stated());
-  EXPECT_FALSE(stated.refuted_by(value, value + 1, 1, 1));
+  EXPECT_FALSE(stated.refuted_by(value, value + 1, 1, 1, -10));
   EXPECT_EQ(
       given.start(problem, {.smoothness = 3, .hessian_lipschitz = 2}, on_the_manifold, value, g, 1),
       0);
   EXPECT_EQ(given.bound().hessian_norm(value), 3);
-  EXPECT_TRUE(given.refuted_by(value, value + 1, 1, 1));
+  EXPECT_TRUE(given.refuted_by(value, value + 1, 1, 1, -10));
   EXPECT_GT(given.bound().hessian_norm(value), 3);
 }
 
@@ -237,6 +237,89 @@ TEST(TamedKernels, AreDerivativesOfConjugates) {
       EXPECT_NEAR(tamed_length(kernel, s), at, 2e-4) << static_cast<int>(kernel) << " " << s;
       EXPECT_LE(tamed_length(kernel, s), s);
     }
+}
+
+// A function of one number by its value and derivative, nothing stated.
+class Plain final : public Objective {
+ public:
+  using Function = double (*)(double);
+  Plain(Function f, Function g, double lower_bound) : f_(f), g_(g), lower_bound_(lower_bound) {}
+  Index dimension() const override { return 1; }
+  double value(const ConstVectorRef& x) const override { return f_(x[0]); }
+  double value_and_gradient(const ConstVectorRef& x, VectorRef g) const override {
+    g[0] = g_(x[0]);
+    return f_(x[0]);
+  }
+  double lower_bound() const override { return lower_bound_; }
+
+ private:
+  Function f_, g_;
+  double lower_bound_;
+};
+
+// Every step returns, whatever the curvature measured at the start is: zero, not finite, or of a
+// gradient whose square overflows.
+TEST(SaddleMethods, NoMeasurementMakesAStepEndless) {
+  const Plain kink([](double x) { return std::abs(x); },
+                   [](double x) { return x > 0 ? 1.0 : -1.0; }, 0);
+  const Plain edge([](double x) { return x > 0 ? x - std::log(x) : NAN; },
+                   [](double x) { return x > 0 ? 1 - 1 / x : NAN; }, 1);
+  const Plain steep([](double x) { return 2 * std::cosh(x) - 2; },
+                    [](double x) { return 2 * std::sinh(x); }, 0);
+  GradientDescent::Options bounded;
+  bounded.rule = GradientDescent::Rule::self_bounding;
+  const GradientDescent gd(bounded);
+  const Perturbed perturbed;
+  const Tamed tamed;
+  const NegativeCurvature negative;
+  for (const Method* method :
+       {static_cast<const Method*>(&gd), static_cast<const Method*>(&perturbed),
+        static_cast<const Method*>(&tamed), static_cast<const Method*>(&negative)}) {
+    EXPECT_LE(run_for(kink, *method, Vector::Constant(1, 5), 200).value, 5) << method->name();
+    EXPECT_LE(run_for(edge, *method, Vector::Constant(1, 1e-3), 200).value,
+              edge.value(Vector::Constant(1, 1e-3)))
+        << method->name();
+    EXPECT_LE(run_for(steep, *method, Vector::Constant(1, 360), 200).value,
+              steep.value(Vector::Constant(1, 360)))
+        << method->name();
+  }
+}
+
+// Digits lost by cancellation are no curvature: the stepsize stays.
+TEST(SaddleMethods, RoundingOfTheValueRefutesNothing) {
+  class Offset final : public Objective {
+   public:
+    Index dimension() const override { return 2; }
+    double value(const ConstVectorRef& x) const override {
+      return (1e6 + x[0] * x[0] / 2 + 0.005 * x[1] * x[1]) - 1e6;
+    }
+    double value_and_gradient(const ConstVectorRef& x, VectorRef g) const override {
+      g[0] = x[0];
+      g[1] = 0.01 * x[1];
+      return value(x);
+    }
+    double lower_bound() const override { return 0; }
+  };
+  GradientDescent::Options options;
+  options.rule = GradientDescent::Rule::self_bounding;
+  const Result result = run_for(Offset(), GradientDescent(options), Vector::Ones(2), 4000);
+  EXPECT_LT(*result.trace.back().gradient_norm, 1e-10);
+}
+
+// Where second derivatives do not exist nothing is claimed of them.
+TEST(CurvatureCheck, NumbersThatAreNotFiniteDecideNothing) {
+  const Plain edge([](double x) { return std::abs(x) < 1e-9 ? -x * x : NAN; },
+                   [](double x) { return std::abs(x) < 1e-9 ? -2 * x : NAN; }, -1);
+  std::int64_t position = 0;
+  const Vector zero = Vector::Zero(1);
+  const CurvatureAnswer answer = check_curvature(
+      edge, zero, zero, {.threshold = 0.1, .hessian_lipschitz = 1, .smoothness = 1}, 0, position);
+  EXPECT_FALSE(answer.kept);
+  EXPECT_FALSE(answer.downhill());
+  const CurvatureAnswer unbounded = check_curvature(
+      edge, zero, zero,
+      {.threshold = HUGE_VAL, .hessian_lipschitz = HUGE_VAL, .smoothness = HUGE_VAL}, 0, position);
+  EXPECT_FALSE(unbounded.kept);
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ TEST(SaddleTheory, UnknownLowerBoundsAreReplacedByTheSizeOfTheValue) {
 TEST(SaddleTheory, RestartsKeepTheRandomWalkInTheBallAndCarryNoiseOutOfIt) {
   const double eps = 1e-3, delta = 0.1, n = 50, variance = 2;
   const SaddleConstants c = quartic_constants(eps);
-  const RestartRule rule = restart_rule(c, n, eps, delta, variance, SaddlePreset::practical);
+  const RestartRule rule = restart_rule(c, n, eps, delta, variance, 0, SaddlePreset::practical);
   EXPECT_NEAR(rule.radius, std::sqrt(eps / c.hessian_lipschitz), 1e-15);
   EXPECT_LE(rule.stepsize, 1 / (2 * c.smoothness));
   // A random walk of K steps of eta sqrt(V).
@@ -77,7 +77,8 @@ TEST(SaddleTheory, RestartsKeepTheRandomWalkInTheBallAndCarryNoiseOutOfIt) {
   const double threshold = curvature_tolerance(eps, c.hessian_lipschitz);
   EXPECT_NEAR(std::exp(rule.waiting * rule.stepsize * threshold) / (16 * std::sqrt(n) / delta), 1,
               0.01);
-  const RestartRule published = restart_rule(c, n, eps, delta, variance, SaddlePreset::published);
+  const RestartRule published =
+      restart_rule(c, n, eps, delta, variance, 0, SaddlePreset::published);
   EXPECT_NEAR(published.stepsize / rule.stepsize, 4.0 / 512, 1e-12);
 }
 

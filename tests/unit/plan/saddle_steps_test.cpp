@@ -99,7 +99,8 @@ TEST(SaddleSteps, RestartsArePlannedFromTheNoise) {
   size.sampled = true;
   const Plan plan = make_plan(size, preflight, by("restarted", {{"eps", "1e-3"}, {"batch", "64"}}));
   const SaddleConstants constants{.smoothness = 14.37, .hessian_lipschitz = 13.58, .gap = 2.25};
-  const RestartRule rule = restart_rule(constants, 2, 1e-3, 0.1, 1 + 1e-6, SaddlePreset::practical);
+  const RestartRule rule =
+      restart_rule(constants, 2, 1e-3, 0.1, 1 + 1e-6, 0, SaddlePreset::practical);
   EXPECT_NEAR(number(plan, "stepsize") / rule.stepsize, 1, 1e-12);
   EXPECT_EQ(number(plan, "radius"), rule.radius);
   EXPECT_NEAR(number(plan, "waiting") / rule.waiting, 1, 1e-3);

@@ -5,6 +5,11 @@
 namespace thalweg::cli {
 namespace {
 
+/// Methods that promise the second order end by one of these; a target loss ends them before.
+bool ended_by_itself(std::string_view criterion) {
+  return criterion == "second-order" || criterion == "waiting-time";
+}
+
 /// The forecast promised the claim for a run that goes on to its end; a run that met its budget, or
 /// was stopped by validation, has not put the promise to the test.
 bool promised(const Certificate& certificate, const report::Record& record) {
@@ -18,7 +23,8 @@ bool promised(const Certificate& certificate, const report::Record& record) {
   if (outcome == Outcome::budget_exhausted || outcome == Outcome::early_stopped) return false;
   return record.forecast &&
          ((certificate.claim == "global-minimum" && record.forecast->claims_global_minimum) ||
-          (certificate.claim == "second-order" && record.forecast->claims_second_order) ||
+          (certificate.claim == "second-order" && record.forecast->claims_second_order &&
+           ended_by_itself(record.outcome->reason.criterion)) ||
           (certificate.claim == "rate" && record.forecast->claims_rate));
 }
 

@@ -20,7 +20,10 @@ double product_error(const Objective& problem, const ConstVectorRef& x, double g
 
 std::int64_t affordable_products(const ConstVectorRef& x, const CurvatureQuestion& question) {
   if (question.max_products > 0) return question.max_products;
-  constexpr double most = 1000;
+  // k products on n parameters take 4 n k^2 flops of orthogonalization.
+  constexpr double flops = 4e9;
+  const double most =
+      std::clamp(std::sqrt(flops / (4 * static_cast<double>(x.size()))), 24.0, 1000.0);
   const double needed = linalg::products_needed(
       x.size(), question.threshold / 2, 2 * question.smoothness, question.failure_probability);
   return static_cast<std::int64_t>(std::clamp(needed, 2.0, most));
@@ -67,7 +70,7 @@ bool CheckSchedule::due(const ConstVectorRef& x) {
 void CheckSchedule::note(const CurvatureAnswer& answer, const CurvatureQuestion& question,
                          const ConstVectorRef& x) {
   wait = interval;
-  interval *= 2;
+  interval *= answer.kept.value_or(false) ? 8 : 2;  // a point that was told is asked less often
   saddle.resize(0);
   if (answer.kept.value_or(true)) return;
   saddle = x;

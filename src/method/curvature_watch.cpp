@@ -15,16 +15,41 @@ constexpr double most_growth = 4;         // of l by one refutation, before the 
 constexpr double cancelled = 1e-8;        // of the largest value: digits that sums may have lost
 constexpr double rounding_units = 64 * std::numeric_limits<double>::epsilon();
 
+// One constant alone, with the other from the bound that the problem states, two above the value.
+CurvatureWatch::Given completed(const Objective& problem, CurvatureWatch::Given given,
+                                double value) {
+  const CurvatureBound stated = stated_curvature_bound(problem);
+  const bool one = (given.smoothness > 0) != (given.hessian_lipschitz > 0);
+  if (!one || stated.source() == CurvatureBound::Source::none) return given;
+  const CurvatureBound::Bound around = stated.near(value + 1, 1);
+  if (!(given.smoothness > 0)) given.smoothness = around.hessian_norm;
+  if (!(given.hessian_lipschitz > 0)) given.hessian_lipschitz = around.third_derivative;
+  return given;
+}
+
 }  // namespace
 
 std::int64_t CurvatureWatch::start(const Objective& problem, const Given& given,
                                    const ConstVectorRef& x, double value,
                                    const ConstVectorRef& gradient, std::uint64_t seed) {
-  envelope_ = CurvatureEnvelope(given.all() ? 1 : CurvatureEnvelope::usual_safety);
-  if (given.all()) envelope_.add(value, given.smoothness, given.hessian_lipschitz);
+  const Given known = completed(problem, given, value);
+  envelope_ = CurvatureEnvelope(known.all() ? 1 : CurvatureEnvelope::usual_safety);
+  if (known.all()) envelope_.add(value, known.smoothness, known.hessian_lipschitz);
   scale_ = std::abs(value);
   rebuild(problem, given);
   return measures_ ? measure(problem, x, value, gradient, seed) : 0;
+}
+
+SaddleConstants CurvatureWatch::constants(double value, double lower_bound, double eps) const {
+  SaddleConstants constants = saddle_constants(bound_, value, lower_bound, eps);
+  if (given_.hessian_lipschitz > 0) {
+    constants.hessian_lipschitz = given_.hessian_lipschitz;
+  } else if (!measures_) {  // stated, beside a smoothness that was given
+    constants.hessian_lipschitz =
+        std::max(bound_.third_derivative(value + 2),
+                 least_hessian_lipschitz(constants.smoothness, eps, /*proved=*/true));
+  }
+  return constants;
 }
 
 void CurvatureWatch::rebuild(const Objective& problem, const Given& given) {
@@ -36,7 +61,8 @@ void CurvatureWatch::rebuild(const Objective& problem, const Given& given) {
   lower_bound_ = problem.lower_bound();
   bound_ = any ? CurvatureBound() : stated_curvature_bound(problem);
   watches_ = bound_.source() == CurvatureBound::Source::none;
-  measures_ = watches_ && !given.all();
+  const bool stated = stated_curvature_bound(problem).source() != CurvatureBound::Source::none;
+  measures_ = watches_ && !given.all() && !stated;
   if (watches_) refit();
 }
 

@@ -49,7 +49,7 @@ SaddleConstants constants_at(const Objective& problem, const ConstVectorRef& x, 
                              std::int64_t& evaluations) {
   CurvatureWatch watch;
   evaluations += watch.start(problem, {}, x, value, gradient, seed);
-  return saddle_constants(watch.bound(), value - 1, problem.lower_bound(), eps);
+  return watch.constants(value - 1, problem.lower_bound(), eps);
 }
 
 }  // namespace
@@ -64,6 +64,8 @@ void EscapeState::visit(StateVisitor& visitor) {
   checks.visit(visitor, "checks");
   visitor.field("plateau_value", plateau_value);
   visitor.field("plateau_steps", plateau_steps);
+  visitor.field("moves_value", moves_value);
+  visitor.field("moves", moves);
   visitor.field("degenerate", degenerate);
   visitor.field("degenerate_value", degenerate_value);
   visitor.field("radius", radius);
@@ -172,6 +174,13 @@ bool Escaping::leave(const Objective& problem, EscapeState& state, StepRecord& r
   record.smallest_curvature = answer.value;
   if (!answer.kept && !answer.downhill()) return false;
   if (answer.downhill()) {
+    constexpr std::int64_t most_fruitless = 20;
+    if (state.moves == 0 ||
+        state.value < state.moves_value - unmoved * std::abs(state.moves_value)) {
+      state.moves_value = state.value;
+      state.moves = 0;
+    }
+    if (++state.moves > most_fruitless) return false;
     const double length = curvature_step(-answer.value, constants.hessian_lipschitz);
     return follow_curvature(problem, state, answer, std::min(length, state.scale), record, context);
   }

@@ -36,6 +36,9 @@ void GradientDescent::Options::validate() const {
   OptionChecker checker("gd");
   checker.require(stepsize >= 0 && std::isfinite(stepsize), "stepsize", "be at least 0 and finite",
                   stepsize);
+  const bool bounded = rule == Rule::self_bounding || rule == Rule::self_bounding_start;
+  checker.require(!bounded || stepsize == 0, "stepsize",
+                  "be left out where the rule takes it from the curvature bound", stepsize);
   checker.require(decrease > 0 && decrease < 1, "decrease", "lie in (0, 1)", decrease);
   checker.throw_if_any();
 }

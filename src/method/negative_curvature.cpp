@@ -57,8 +57,8 @@ StepRecord NegativeCurvature::advance(const Objective& problem, NegativeCurvatur
   if (state.gradient.stableNorm() > options_.eps) return descend(problem, state, context);
   const std::int64_t remeasured =
       state.curvature.follow(problem, state.x, state.value, state.gradient, context.seed);
-  const SaddleConstants constants = saddle_constants(state.curvature.bound(), state.value - 1,
-                                                     problem.lower_bound(), options_.eps);
+  const SaddleConstants constants =
+      state.curvature.constants(state.value - 1, problem.lower_bound(), options_.eps);
   const CurvatureQuestion question{
       .threshold = curvature_tolerance(options_.eps, constants.hessian_lipschitz),
       .hessian_lipschitz = constants.hessian_lipschitz,

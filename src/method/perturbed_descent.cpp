@@ -66,8 +66,8 @@ void PerturbationOptions::check(OptionChecker& checker) const {
 }
 
 void PerturbedDescent::derive(const Objective& problem, PerturbedState& state) const {
-  const SaddleConstants constants = saddle_constants(state.curvature.bound(), state.value,
-                                                     problem.lower_bound(), perturbation_.eps);
+  const SaddleConstants constants =
+      state.curvature.constants(state.value, problem.lower_bound(), perturbation_.eps);
   const PerturbationRule rule =
       perturbation_rule(constants, static_cast<double>(state.x.size()), perturbation_.eps,
                         perturbation_.failure_probability, perturbation_.preset);
@@ -75,7 +75,9 @@ void PerturbedDescent::derive(const Objective& problem, PerturbedState& state) c
   state.hessian_lipschitz = constants.hessian_lipschitz;
   choose_step(state);
   state.radius = given_or(perturbation_.radius, rule.radius);
-  state.waiting = given_or(perturbation_.waiting, rule.waiting);
+  // Shorter steps take more of them.
+  state.waiting = given_or(perturbation_.waiting,
+                           std::ceil(rule.waiting * std::max(1.0, rule.stepsize / state.stepsize)));
   state.decrease = given_or(perturbation_.decrease, rule.decrease);
 }
 
@@ -115,7 +117,12 @@ StepRecord PerturbedDescent::advance(const Objective& problem, PerturbedState& s
   }
   const bool judged =
       state.since >= 0 && !waits && static_cast<double>(state.since) < state.waiting + 1;
-  if (judged && state.value > state.saved_value - state.decrease) return give_back(problem, state);
+  if (judged && state.value > state.saved_value - state.decrease) {
+    // Known to be at a saddle: another perturbation, not the end.
+    if (!perturbation_.certificate || state.checks.saddle.size() == 0)
+      return give_back(problem, state);
+    ++state.since;
+  }
   return descend(problem, state, std::move(made));
 }
 

@@ -66,6 +66,11 @@ Split split_escape(const Texts& texts) {
   Split split;
   for (const auto& [key, text] : texts)
     (key.starts_with("escape") ? split.escape : split.own).emplace(key, text);
+  // A configuration file has true and false for it.
+  if (const auto found = split.escape.find("escape"); found != split.escape.end()) {
+    if (found->second == "true") found->second = "on";
+    if (found->second == "false") found->second = "off";
+  }
   return split;
 }
 
@@ -105,7 +110,8 @@ MethodInfo describe(const Words& words) {
   info.used_options = [name = info.name](const Texts& texts) {
     const Split split = split_escape(texts);
     Texts used = used_texts(with_options<Options>(name, split.own));
-    if (split.escapes()) used.merge(used_texts(escape_options(split.escape)));
+    const Escaping::Options escape = escape_options(split.escape);
+    if (split.escapes()) used.merge(used_texts(escape));
     return used;
   };
   return info;
@@ -261,7 +267,7 @@ const std::vector<OptionInfo>& escape_option_infos() {
 
 bool escapes(const std::map<std::string, std::string>& options) {
   const auto found = options.find("escape");
-  return found != options.end() && found->second == "on";
+  return found != options.end() && (found->second == "on" || found->second == "true");
 }
 
 bool leaves_saddles(const std::string& method, const std::map<std::string, std::string>& options) {

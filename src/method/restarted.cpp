@@ -73,7 +73,7 @@ Restarted::Restarted(Options options) : SampledMethod(options.sampling), options
 // Returns the sample evaluations.
 std::int64_t Restarted::derive(const Objective& problem, RestartedState& state) const {
   const SaddleConstants constants =
-      saddle_constants(state.curvature.bound(), state.value, problem.lower_bound(), options_.eps);
+      state.curvature.constants(state.value, problem.lower_bound(), options_.eps);
   state.smoothness = constants.smoothness;
   state.hessian_lipschitz = constants.hessian_lipschitz;
   state.noise = options_.noise > 0 ? options_.noise : options_.eps;

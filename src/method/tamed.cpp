@@ -56,7 +56,11 @@ double Tamed::multiplier(const PerturbedState& state, double gradient_norm) cons
 void Tamed::choose_step(PerturbedState& state) const {
   state.stepsize = options_.stepsize > 0 ? options_.stepsize : 1 / state.smoothness;
   const double norm = state.gradient.stableNorm();
-  state.scale = options_.scale > 0 ? options_.scale : (norm > 0 ? 1 / norm : 1);
+  // A gradient below eps is no scale, since it may be rounding: then what the level allows.
+  const double typical =
+      norm > options_.eps ? norm : state.curvature.bound().gradient_norm(state.value);
+  const bool known = typical > 0 && std::isfinite(typical);
+  state.scale = options_.scale > 0 ? options_.scale : (known ? 1 / typical : 1);
 }
 
 }  // namespace thalweg

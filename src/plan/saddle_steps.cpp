@@ -54,7 +54,7 @@ SaddleConstants constants_of(const ValueCurvature& curvature, const Options& opt
   constants.smoothness = l > 0 ? l : curvature.smoothness;
   constants.source = curvature.source;
   constants.proved = is_stated(curvature) && !overrides(curvature, options);
-  const double least = least_hessian_lipschitz(constants.smoothness, eps, constants.proved);
+  const double least = least_hessian_lipschitz(curvature.smoothness, eps, is_stated(curvature));
   constants.hessian_lipschitz = rho > 0 ? rho : std::max(curvature.hessian_lipschitz, least);
   constants.gap = curvature.gap;
   constants.radius = curvature.radius;
@@ -81,8 +81,10 @@ void choose_perturbation(const ProblemSize& size, const Preflight& preflight, do
     fill(plan.options, "hessian-lipschitz", constants.hessian_lipschitz);
   }
   fill(plan.options, "stepsize", rule.stepsize);
-  if (plan.method == "tamed" && preflight.initial_gradient_norm > 0)
-    fill(plan.options, "scale", 1 / preflight.initial_gradient_norm);
+  // A gradient below eps is no scale, since it may be rounding: then what the level allows.
+  const double start = preflight.initial_gradient_norm;
+  if (plan.method == "tamed")
+    fill(plan.options, "scale", 1 / (start > eps ? start : curvature.gradient_norm));
   plan.decisions.push_back(
       {"curvature",
        fmt::format("l {:.4g}, rho {:.4g}", constants.smoothness, constants.hessian_lipschitz),
@@ -90,7 +92,9 @@ void choose_perturbation(const ProblemSize& size, const Preflight& preflight, do
        {}});
   if (!perturbs(plan)) return;
   fill(plan.options, "radius", rule.radius);
-  fill(plan.options, "waiting", rule.waiting);
+  // Shorter steps take more of them.
+  fill(plan.options, "waiting",
+       std::ceil(rule.waiting * std::max(1.0, rule.stepsize / number(plan.options, "stepsize"))));
   fill(plan.options, "decrease", rule.decrease);
   plan.decisions.push_back(
       {"perturbation",

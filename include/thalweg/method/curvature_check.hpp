@@ -33,7 +33,8 @@ CurvatureAnswer check_curvature(const Objective& problem, const ConstVectorRef& 
                                 std::uint64_t seed, std::int64_t& position);
 
 /// When to ask again: after a saddle was found, not within the ball on which the Hessian cannot
-/// have lost its negative direction, and else at doubling intervals.
+/// have lost its negative direction, and else at intervals that double, or grow eightfold where the
+/// answer was yes.
 struct CheckSchedule {
   std::int64_t wait = 0, interval = 1;  ///< steps
   Vector saddle;                        ///< (n) where it was found; empty: none

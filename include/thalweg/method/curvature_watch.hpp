@@ -2,6 +2,7 @@
 // options, or an envelope that is measured. Given and measured ones are watched and refitted.
 #pragma once
 
+#include "thalweg/method/saddle_theory.hpp"
 #include "thalweg/problem/curvature_bound.hpp"
 #include "thalweg/run/method.hpp"
 
@@ -11,7 +12,8 @@ namespace thalweg {
 /// which f falls less than it says, and is then refitted, so that steps verified by it descend.
 class CurvatureWatch {
  public:
-  /// Constants given, both above 0; else the stated bound, or what is measured.
+  /// Constants given, above 0. The other of one alone is that of the stated bound at the start, or
+  /// measured.
   struct Given {
     double smoothness = 0;         ///< l in the place of rho_1
     double hessian_lipschitz = 0;  ///< rho in the place of rho_2
@@ -19,7 +21,7 @@ class CurvatureWatch {
   };
 
   /// Takes the constants given or the stated bound, or measures at x, where value and gradient are
-  /// given. Of one constant alone the other is measured. Returns the evaluations.
+  /// given. Returns the evaluations.
   std::int64_t start(const Objective& problem, const Given& given, const ConstVectorRef& x,
                      double value, const ConstVectorRef& gradient, std::uint64_t seed);
   /// Measured bounds are measured again where the gap has fallen to a tenth: curvature may be lower
@@ -34,6 +36,8 @@ class CurvatureWatch {
   bool refuted_by(double value, double trial, double stepsize, double gradient_norm, double along);
 
   const CurvatureBound& bound() const { return bound_; }
+  /// As saddle_constants of the bound; a rho that was given is taken as it is.
+  SaddleConstants constants(double value, double lower_bound, double eps) const;
   bool stated() const { return !watches_; }  ///< by the problem: not to be refuted
   std::int64_t refutations() const { return envelope_.refutations(); }
 

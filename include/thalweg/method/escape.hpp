@@ -36,6 +36,9 @@ struct EscapeState final : State {
   // Since when the value has not moved.
   double plateau_value = 0;
   std::int64_t plateau_steps = 0;
+  // Steps along curvature since the value last fell by a millionth.
+  double moves_value = 0;
+  std::int64_t moves = 0;
   // The degenerate point that was left last, and the radius tried there; 0: none.
   Vector degenerate;
   double degenerate_value = 0, radius = 0;

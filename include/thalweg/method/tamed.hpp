@@ -40,8 +40,8 @@ class Tamed final : public PerturbedDescent {
 
   struct Options : PerturbationOptions {
     Kernel kernel = Kernel::logarithmic;
-    double stepsize = 0;     ///< gamma lambda, the multiplier of small gradients; 0: 1 / L0
-    double scale = 0;        ///< lambda; 0: 1 / |g(x0)|
+    double stepsize = 0;  ///< gamma lambda, the multiplier of small gradients; 0: 1 / L0
+    double scale = 0;     ///< lambda; 0: 1 / |g(x0)|, or 1 / rho_0(F(x0)) where that is below eps
     bool perturbed = false;  ///< perturb at stationary points, and ask for second order there
 
     void visit(OptionVisitor& visitor);

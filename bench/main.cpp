@@ -92,8 +92,9 @@ void run(CommandLine line) {
   }
   const auto chosen = cases.find(line.name);
   if (chosen == cases.end())
-    throw UsageError(line.name.empty() ? "no case given" : "unknown case '" + line.name + "'",
-                     "use step, normal, csv, teacher, logistic, margin-pass, batch, escape or watching");
+    throw UsageError(
+        line.name.empty() ? "no case given" : "unknown case '" + line.name + "'",
+        "use step, normal, csv, teacher, logistic, margin-pass, batch, escape or watching");
   if (const auto found = line.options.find("threads"); found != line.options.end()) {
     const bench::Options threads({{"threads", found->second}}, {});
     set_threads(static_cast<int>(threads.number("threads")));

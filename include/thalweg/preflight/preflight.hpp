@@ -138,8 +138,8 @@ struct Preflight {
   std::optional<CriticalStep> critical_step;  ///< linear models of inseparable classes
   std::optional<double> safe_stepsize;        ///< 1/beta, beta a bound on the Hessian norm anywhere
   std::optional<CurvatureGrowth> curvature;   ///< where a method asks for it
-  std::optional<ValueCurvature> value_curvature;  ///< where a method that leaves saddles asks
-  std::optional<GradientNoise> noise;         ///< sampled problems
+  std::optional<ValueCurvature> value_curvature;        ///< where a method that leaves saddles asks
+  std::optional<GradientNoise> noise;                   ///< sampled problems
   std::optional<NormalizationBias> normalization_bias;  ///< sampled problems
   /// |g|^rho >= 2 mu (f - f*) on the probes, where the proved lower bound is attained.
   std::optional<GradientDominance> dominance;

@@ -48,7 +48,7 @@ struct StepRecord {
   std::optional<double> smallest_curvature;  ///< Ritz value of the Hessian, measured in this step
   /// Of a perturbation made in this step at a degenerate point, where no theory sets it.
   std::optional<double> heuristic_radius;
-  std::optional<double> validation;          ///< set by the loop where it was evaluated
+  std::optional<double> validation;  ///< set by the loop where it was evaluated
   std::int64_t evaluations =
       0;  ///< passes over the data in this step (values, gradients, linearizations)
   std::int64_t samples = 0;  ///< sample evaluations so far; set by the loop

@@ -19,9 +19,9 @@ namespace {
 constexpr double machine_eps = std::numeric_limits<double>::epsilon();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr int confirming_gradients = 2;  // what five values cost, rounded up
-// Beside the products of Lanczos: a random product of differences and its repetition before, the
-// product with the Ritz vector and its repetition after each of the two searches.
-constexpr int products_before = 2, products_after = 2;
+// Beside the products of Lanczos: the product with the Ritz vector and its repetition after each of
+// the two searches.
+constexpr int products_after = 2;
 
 // What is known of lambda_min after one or two searches.
 struct CurvatureBounds {

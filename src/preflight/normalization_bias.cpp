@@ -67,8 +67,7 @@ struct Search {
 class BiasTest {
  public:
   BiasTest(const Objective& problem, const NormalizationBiasOptions& options)
-      : problem_(problem),
-        options_(options),
+      : options_(options),
         search_(problem, options.batch, options.seed, "bias-search"),
         batch_(problem, options.batch, options.seed, "bias-batch"),
         independent_(problem, options.independent_batch, options.seed, "bias-independent") {}
@@ -131,7 +130,6 @@ class BiasTest {
  private:
   static constexpr double most_certain = 1e6;  // without noise: finite, so that reports keep it
 
-  const Objective& problem_;
   const NormalizationBiasOptions& options_;
   SampledGradient search_, batch_, independent_;
   NormalizationBias worst_;

@@ -137,7 +137,7 @@ std::string describe_preflight(const Preflight& preflight) {
 std::string describe_plan(const Plan& plan) {
   std::string text = fmt::format("plan: {}", plan.method);
   std::vector<std::string> options;
-  for (const auto& [key, value] : plan.options) options.push_back(key + "=" + value);
+  for (const auto& [key, value] : plan.options) options.push_back(fmt::format("{}={}", key, value));
   if (!options.empty()) text += fmt::format("\n  with     {}", fmt::join(options, " "));
   text += "\n";
   return text + describe_decisions(plan.decisions);

@@ -75,8 +75,18 @@ class Diagnosing {
   }
 
   void decide() {
-    if (is_saddle() || is_noise_floor() || is_rank_loss() || is_step_floor() || is_slow()) return;
+    if (is_at_bound() || is_saddle() || is_noise_floor() || is_rank_loss() || is_step_floor() ||
+        is_slow())
+      return;
     name_minimum();
+  }
+
+  bool is_at_bound() {
+    constexpr double rounding = 1e-12;  // relative: what sums over samples leave
+    const double size = std::max(std::abs(context_.plateau.value), std::abs(context_.start_value));
+    if (!(probe_.gap() <= rounding * size)) return false;
+    conclude("minimum", "the value is at its lower bound to rounding: nothing is left to gain");
+    return true;
   }
 
   bool is_saddle() {

@@ -10,6 +10,7 @@
 // A gain counts where it is at least a thousandth of the gap f - f_low, which is what run/plateau
 // calls still. The kind is the first of these that holds; the rules are ours:
 //
+//   minimum         the gap is below 1e-12 of the value, or of that at the start
 //   saddle          lambda_min < 0 beyond rounding, and v gains; twice what -g does where |g| > eps
 //   noise-floor     an update x - eta (g + xi) changes f by -eta |g|^2 + eta^2 (g'Hg + E xi'H xi)
 //                   / 2 on average: the noise raises it by at least half of what g lowers it, or a

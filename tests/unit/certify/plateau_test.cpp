@@ -263,7 +263,7 @@ TEST(DiagnosePlateau, KeepsToItsBudget) {
 }
 
 // Where the gap is rounding no step gains anything that counts, whatever the gradient says.
-TEST(Plateau, AValueAtItsLowerBoundIsAMinimum) {
+TEST(DiagnosePlateau, AValueAtItsLowerBoundIsAMinimum) {
   const Quadratic bowl(Vector::LinSpaced(3, 1, 3), Vector::Zero(3), 2);
   const Vector x = Vector::Constant(3, 1e-9);
   const PlateauDiagnosis found = diagnose_plateau(bowl, x, context(bowl.value(x), 2));

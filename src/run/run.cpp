@@ -127,6 +127,8 @@ class Loop {
     count(record);
     const std::int64_t step = record.iteration = history_.steps;
     record.samples = history_.samples;
+    // A count goes on where a step that ended the run says nothing of it.
+    if (!record.escapes && !history_.trace.empty()) record.escapes = history_.trace.back().escapes;
     if (record.halt) record.halt = without_non_finite(std::move(*record.halt));
     // Only the digits have ended, not the run: the loss can still fall.
     if (record.halt && underflows(record) && !problem_.attains_infimum() &&

@@ -271,6 +271,9 @@ void add_plan(report::Record& record, const Objective& problem, const ConstVecto
   Plan plan = make_plan(size, *record.preflight, goal);
   plan.options = find_method(plan.method).used_options(plan.options);
   if (asks_for_batches(plan.options)) detail::require_samples(problem, plan.method);
+  if (find_method(plan.method).needs_composite)
+    require<CompositeObjective>(problem, plan.method,
+                                "the outputs and Jacobian of a model (a CompositeObjective)");
   const StepCost cost = step_cost(plan.method, plan.options, size);
   refuse_too_large(plan.method, cost, record.preflight->memory.limit, size);
   record.preflight->memory.bytes = cost.bytes;

@@ -119,6 +119,14 @@ class Misuse(EscapeTest):
                 self.assertFalse((self.folder / "o").exists())
 
 
+    def test_a_method_that_needs_a_jacobian_is_refused_before_anything_is_written(self):
+        ran = self.run_in_folder("solve", "quartic-saddle", "--method", "levenberg-marquardt",
+                                 "--out", "o")
+        self.assert_error(ran, 2, "needs the outputs and Jacobian")
+        self.assertEqual(ran.out, "")
+        self.assertFalse((self.folder / "o").exists())
+
+
 class AllZeroNetwork(EscapeTest):
     """The start of rank 1, where the Hessian is positive semidefinite."""
 

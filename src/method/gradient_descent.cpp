@@ -106,7 +106,7 @@ StepRecord GradientDescent::advance(const Objective& problem, GradientDescentSta
     trial = evaluate(problem, state.x - stepsize * state.gradient);
     ++trials;
   }
-  if (trial.x == state.x) return halted(state, no_decrease_reason(stepsize), trials);
+  if (armijo && trial.x == state.x) return halted(state, no_decrease_reason(stepsize), trials);
   if (!trial.finite()) return halted(state, non_finite_trial_reason(), trials);
 
   const double distance = move_to(state, std::move(trial));

@@ -188,6 +188,16 @@ TEST(SelfBoundingDescent, TakesLongerStepsAsTheValueFalls) {
   EXPECT_LT(20 * steps_to(Rule::self_bounding), steps_to(Rule::self_bounding_start));
 }
 
+// All steps asked for are taken, also where they end at the smallest numbers.
+TEST(SelfBoundingDescent, AConstantStepStaysOnTheStableManifoldAsLongAsAsked) {
+  const StrictSaddleObjective problem({.dimension = 2});
+  GradientDescent::Options options;
+  options.stepsize = 0.1;
+  const Result result = run_for(problem, GradientDescent(options), problem.start(), 100000);
+  EXPECT_EQ(result.steps, 100000);
+  EXPECT_EQ(result.last[0], 0);
+}
+
 TEST(SelfBoundingDescent, ZeroGradientsThatUnderflowWhenSquaredAreNoZeros) {
   const PowerObjective bowl(2);
   GradientDescent::Options options;

@@ -15,27 +15,37 @@ std::string one_line(const MethodInfo& method, std::size_t width) {
   return fmt::format("{:<{}}  {}\n", method.name, width, method.summary);
 }
 
-std::string page(const MethodInfo& method) {
-  std::string text =
-      fmt::format("{}: {}\n  needs      {}\n  promises   {}\n  reference  {}\n", method.name,
-                  method.summary, method.needs, method.promise, method.reference);
-  if (!method.options.empty()) text += "options, as --option KEY=VALUE\n";
-  for (const OptionInfo& option : method.options)
+std::string lines_of(const std::vector<OptionInfo>& options) {
+  std::string text;
+  for (const OptionInfo& option : options)
     text += fmt::format("  {} = {}  ({})\n      {}\n", option.key, option.default_value,
                         option.type, option.meaning);
   return text;
 }
 
-nlohmann::ordered_json object(const MethodInfo& method) {
+std::string page(const MethodInfo& method) {
+  std::string text =
+      fmt::format("{}: {}\n  needs      {}\n  promises   {}\n  reference  {}\n", method.name,
+                  method.summary, method.needs, method.promise, method.reference);
+  if (!method.options.empty()) text += "options, as --option KEY=VALUE\n";
+  text += lines_of(method.options);
+  return text + "options that every method has\n" + lines_of(escape_option_infos());
+}
+
+nlohmann::ordered_json list_of(const std::vector<OptionInfo>& infos) {
   nlohmann::ordered_json options = nlohmann::ordered_json::array();
-  for (const OptionInfo& option : method.options)
+  for (const OptionInfo& option : infos)
     options.push_back({{"key", option.key},
                        {"type", option.type},
                        {"default", option.default_value},
                        {"meaning", option.meaning}});
+  return options;
+}
+
+nlohmann::ordered_json object(const MethodInfo& method) {
   return {{"name", method.name},           {"summary", method.summary},
           {"needs", method.needs},         {"promise", method.promise},
-          {"reference", method.reference}, {"options", std::move(options)}};
+          {"reference", method.reference}, {"options", list_of(method.options)}};
 }
 
 int list(const Invocation& invocation) {
@@ -54,6 +64,7 @@ int list(const Invocation& invocation) {
                                                              : one_line(*method, width));
     json["methods"].push_back(object(*method));
   }
+  json["common_options"] = list_of(escape_option_infos());
   invocation.console.object(json.dump(2) + "\n");
   return exit_success;
 }

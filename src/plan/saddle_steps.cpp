@@ -31,15 +31,10 @@ SaddlePreset preset_of(const Plan& plan) {
                                                                     : SaddlePreset::published;
 }
 
-bool is_stated(const ValueCurvature& curvature) {
-  return curvature.source == CurvatureBound::Source::closed_form ||
-         curvature.source == CurvatureBound::Source::constant;
-}
-
 // Whether the user put a constant in the place of one that the problem states. Of others the plan
 // itself hands the measured ones on as options.
 bool overrides(const ValueCurvature& curvature, const Options& options) {
-  return is_stated(curvature) &&
+  return curvature.proved() &&
          (number(options, "smoothness") > 0 || number(options, "hessian-lipschitz") > 0);
 }
 
@@ -53,8 +48,8 @@ SaddleConstants constants_of(const ValueCurvature& curvature, const Options& opt
   const double l = number(options, "smoothness"), rho = number(options, "hessian-lipschitz");
   constants.smoothness = l > 0 ? l : curvature.smoothness;
   constants.source = curvature.source;
-  constants.proved = is_stated(curvature) && !overrides(curvature, options);
-  const double least = least_hessian_lipschitz(curvature.smoothness, eps, is_stated(curvature));
+  constants.proved = curvature.proved() && !overrides(curvature, options);
+  const double least = least_hessian_lipschitz(curvature.smoothness, eps, curvature.proved());
   constants.hessian_lipschitz = rho > 0 ? rho : std::max(curvature.hessian_lipschitz, least);
   constants.gap = curvature.gap;
   constants.radius = curvature.radius;
@@ -69,27 +64,30 @@ void fill(Options& options, const std::string& key, double value) {
     options[key] = fmt::format("{}", value);
 }
 
+// A stated bound is found again by the method; what was measured on a path is handed on to it.
+void hand_on(const ValueCurvature& curvature, const SaddleConstants& constants, Plan& plan) {
+  plan.decisions.push_back(
+      {"curvature",
+       fmt::format("l {:.4g}, rho {:.4g}", constants.smoothness, constants.hessian_lipschitz),
+       fmt::format("{} at f(x0) + 2", origin_of(curvature, plan.options)),
+       {}});
+  if (constants.proved) return;
+  fill(plan.options, "smoothness", constants.smoothness);
+  fill(plan.options, "hessian-lipschitz", constants.hessian_lipschitz);
+}
+
 void choose_perturbation(const ProblemSize& size, const Preflight& preflight, double eps,
                          Plan& plan) {
   const ValueCurvature& curvature = *preflight.value_curvature;
   const SaddleConstants constants = constants_of(curvature, plan.options, eps);
   const PerturbationRule rule = perturbation_rule(constants, count(size.parameters), eps,
                                                   delta_of(plan.options), preset_of(plan));
-  // A stated bound is found again by the method; what was measured on a path is handed on.
-  if (!constants.proved) {
-    fill(plan.options, "smoothness", constants.smoothness);
-    fill(plan.options, "hessian-lipschitz", constants.hessian_lipschitz);
-  }
+  hand_on(curvature, constants, plan);
   fill(plan.options, "stepsize", rule.stepsize);
   // A gradient below eps is no scale, since it may be rounding: then what the level allows.
   const double start = preflight.initial_gradient_norm;
   if (plan.method == "tamed")
     fill(plan.options, "scale", 1 / (start > eps ? start : curvature.gradient_norm));
-  plan.decisions.push_back(
-      {"curvature",
-       fmt::format("l {:.4g}, rho {:.4g}", constants.smoothness, constants.hessian_lipschitz),
-       fmt::format("{} at f(x0) + 2", origin_of(curvature, plan.options)),
-       {}});
   if (!perturbs(plan)) return;
   fill(plan.options, "radius", rule.radius);
   // Shorter steps take more of them.
@@ -102,7 +100,7 @@ void choose_perturbation(const ProblemSize& size, const Preflight& preflight, do
                    plan.options["waiting"], plan.options["decrease"]),
        rule.chi > 0 ? fmt::format("eps {:.3g}, failure probability {:.3g}, chi {:.3g}", eps,
                                   delta_of(plan.options), rule.chi)
-                    : fmt::format("practical: larger than the published ones, without a proof"),
+                    : "practical: larger than the published ones, without a proof",
        {}});
 }
 
@@ -122,20 +120,12 @@ void choose_restarts(const ProblemSize& size, const Preflight& preflight, double
       restart_rule(constants, count(size.parameters), eps, delta_of(plan.options),
                    batch_variance(preflight, plan, eps), number(plan.options, "radius"),
                    published ? SaddlePreset::published : SaddlePreset::practical);
-  if (!constants.proved) {
-    fill(plan.options, "smoothness", constants.smoothness);
-    fill(plan.options, "hessian-lipschitz", constants.hessian_lipschitz);
-  }
+  hand_on(*preflight.value_curvature, constants, plan);
   fill(plan.options, "noise", eps);
   fill(plan.options, "radius", rule.radius);
   fill(plan.options, "stepsize", rule.stepsize);
   fill(plan.options, "waiting",
        std::ceil(rule.waiting * rule.stepsize / number(plan.options, "stepsize")));
-  plan.decisions.push_back(
-      {"curvature",
-       fmt::format("l {:.4g}, rho {:.4g}", constants.smoothness, constants.hessian_lipschitz),
-       fmt::format("{} at f(x0) + 2", to_string(constants.source)),
-       {}});
   plan.decisions.push_back(
       {"restarts",
        fmt::format("stepsize {}, radius {}, waiting time {} updates", plan.options["stepsize"],
@@ -153,6 +143,10 @@ void choose_saddle_options(const ProblemSize& size, const Preflight& preflight, 
   if (!has_own_option(find_method(plan.method), "eps")) return;
   fill(plan.options, "eps", eps);
   if (!preflight.value_curvature) return;
+  // Its steps follow the value, its promise one rho.
+  if (plan.method == "negative-curvature" && !preflight.value_curvature->proved())
+    fill(plan.options, "hessian-lipschitz",
+         constants_of(*preflight.value_curvature, plan.options, eps).hessian_lipschitz);
   if (plan.method == "restarted") choose_restarts(size, preflight, eps, plan);
   if (plan.method == "perturbed" || plan.method == "tamed")
     choose_perturbation(size, preflight, eps, plan);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -59,7 +60,8 @@ double stated_hessian_lipschitz(const Objective& objective, const ConstVectorRef
 // rho for the certificate, and where it comes from.
 Assumption choose_rho(const Claims& claims, const Objective& objective, const ConstVectorRef& x) {
   if (claims.hessian_lipschitz > 0)
-    return {"rho that the method went by", claims.hessian_lipschitz, Status::unknown};
+    return {"rho of the promise: given, or that of the bound two above the start",
+            claims.hessian_lipschitz, Status::unknown};
   if (const double stated = stated_hessian_lipschitz(objective, x, claims.eps); stated > 0)
     return {"rho bounded by the value, one above that of the point", stated, Status::pass};
   const auto part = part_of(claims, objective);
@@ -93,7 +95,9 @@ Certificate certify_curvature(const Claims& claims, const Objective& objective,
     SampledSecondOrderOptions sampled;
     sampled.eps = options.eps;
     sampled.hessian_lipschitz = options.hessian_lipschitz;
-    return certify_second_order_sampled(objective, x, sampled);
+    Certificate certificate = certify_second_order_sampled(objective, x, sampled);
+    certificate.assumptions.push_back(rho);
+    return certificate;
   }
   if (claims.most_products > 0)
     options.max_products = static_cast<int>(std::max<std::int64_t>(fewest, claims.most_products));
@@ -137,17 +141,22 @@ void claim_second_order(const Objective& objective, const Result& result,
         std::max<std::int64_t>(1, affordable_products(objective, result, record, claims));
 }
 
+// An option that is a number above 0, else 0: a report may have been written by hand.
+double number_of(const Plan& plan, const std::string& key) {
+  const auto found = plan.options.find(key);
+  if (found == plan.options.end()) return 0;
+  double value = 0;
+  std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
+  return value > 0 && std::isfinite(value) ? value : 0;
+}
+
 // rho of the promise: what the method goes by, given, or that of the bound two above the start.
 double promised_hessian_lipschitz(const report::Record& record, double eps) {
-  const auto given = record.plan->options.find("hessian-lipschitz");
-  if (given != record.plan->options.end() && std::stod(given->second) > 0)
-    return std::stod(given->second);
+  if (const double given = number_of(*record.plan, "hessian-lipschitz"); given > 0) return given;
   if (!record.preflight->value_curvature) return 0;
   const ValueCurvature& curvature = *record.preflight->value_curvature;
-  const bool proved = curvature.source == CurvatureBound::Source::closed_form ||
-                      curvature.source == CurvatureBound::Source::constant;
   return std::max(curvature.hessian_lipschitz,
-                  least_hessian_lipschitz(curvature.smoothness, eps, proved));
+                  least_hessian_lipschitz(curvature.smoothness, eps, curvature.proved()));
 }
 
 }  // namespace
@@ -201,8 +210,10 @@ Claims claims_of(const report::Record& record, const Objective& objective, const
   claims.separates = preflight.separability && preflight.separability->verdict == Separable::yes &&
                      composite && composite->model().linear() && !penalized;
   claims.slack = record.forecast && record.forecast->flow_time ? adapted_flow_slack : 0;
-  if (leaves_saddles(record.plan->method, record.plan->options))
+  if (leaves_saddles(record.plan->method, record.plan->options)) {
+    if (const double own = number_of(*record.plan, "eps"); !eps && own > 0) claims.eps = own;
     claims.hessian_lipschitz = promised_hessian_lipschitz(record, claims.eps);
+  }
   return claims;
 }
 

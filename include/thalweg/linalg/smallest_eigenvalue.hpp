@@ -11,9 +11,9 @@
 // and the sum falls with z below all Ritz values. Since |P_z b| >= delta = q sqrt(pi / (2 n)) with
 // probability at least 1 - q (the density of one entry of b is at most sqrt(n / (2 pi))),
 // lambda_min is at least the root z of sum_j pi_j(z)^2 = 1 / delta^2. One event of b serves all k.
-// This is never looser in kind than the bound of Kuczynski & Wozniakowski (SIAM J. Matrix Anal.
-// Appl. 13, 1992) for the worst spectrum, and adapts to the spectrum at hand: where the Krylov
-// space is invariant, both sides meet.
+// Unlike the bound of Kuczynski & Wozniakowski (SIAM J. Matrix Anal. Appl. 13, 1992), which is for
+// the worst spectrum, it adapts to the one at hand: where the Krylov space is invariant, both sides
+// meet up to rounding.
 #pragma once
 
 #include <optional>
@@ -39,7 +39,7 @@ struct SmallestEigenvalueOptions {
   /// bounds.
   double product_error = 0;
   /// Added to the random start, both of unit length: a guess of the eigenvector. The probability is
-  /// kept. Not owned.
+  /// kept. Not taken for n <= 2. Not owned.
   const Vector* guess = nullptr;
 
   void validate() const;  ///< throws UsageError naming every violated range at once

@@ -13,7 +13,9 @@ struct CurvatureQuestion {
   double hessian_lipschitz = 0;  ///< rho, for the error of difference products
   double smoothness = 0;         ///< l, likewise
   double failure_probability = 1e-3;
-  std::int64_t max_products = 0;  ///< 0: what the worst spectrum within [-l, l] needs, at most 1000
+  /// 0: what the worst spectrum within [-l, l] needs, at most 1000 and at most 4e9 flops of
+  /// orthogonalization.
+  std::int64_t max_products = 0;
 };
 
 struct CurvatureAnswer {

@@ -28,6 +28,12 @@ struct ValueCurvature {
   double radius = 0;             ///< of balls on which l and rho hold
   int samples = 0;               ///< points measured; 0 for a stated bound
   std::int64_t evaluations = 0;  ///< gradients and Hessian products used
+
+  /// As CurvatureBound::proved: stated by the problem, not measured.
+  bool proved() const {
+    return source == CurvatureBound::Source::closed_form ||
+           source == CurvatureBound::Source::constant;
+  }
 };
 
 /// The bound the problem states, or an envelope measured on a short path of descent from x0, (n).

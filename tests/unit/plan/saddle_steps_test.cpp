@@ -107,6 +107,24 @@ TEST(SaddleSteps, RestartsArePlannedFromTheNoise) {
   EXPECT_EQ(number(plan, "noise"), 1e-3);
 }
 
+TEST(SaddleSteps, NegativeCurvaturePromisesOneRhoAndFollowsTheValue) {
+  const Plan stated = make_plan(two_parameters(), measured(), by("negative-curvature"));
+  EXPECT_FALSE(stated.options.contains("hessian-lipschitz"));
+  const Plan plan = make_plan(two_parameters(), measured(CurvatureBound::Source::measured),
+                              by("negative-curvature"));
+  EXPECT_EQ(number(plan, "hessian-lipschitz"), 13.58);
+  EXPECT_FALSE(plan.options.contains("smoothness"));
+}
+
+TEST(SaddleSteps, ConstantsInThePlaceOfStatedOnesAreCalledGiven) {
+  for (const char* method : {"perturbed", "tamed", "restarted"}) {
+    const Plan plan = make_plan(two_parameters(), measured(), by(method, {{"smoothness", "20"}}));
+    const auto found = std::ranges::find(plan.decisions, "curvature", &Decision::what);
+    ASSERT_NE(found, plan.decisions.end()) << method;
+    EXPECT_EQ(found->because, "given at f(x0) + 2") << method;
+  }
+}
+
 TEST(SaddleSteps, OnlyMethodsThatDeliverItClaimTheSecondOrder) {
   const auto claims = [](const std::string& method, std::map<std::string, std::string> options) {
     const Plan plan = make_plan(two_parameters(), measured(), by(method, std::move(options)));
